@@ -1,0 +1,212 @@
+// Package config reads what the stack decided from the environment of the function.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+
+	"appstream-ami-exporter/internal/export"
+)
+
+// Config is the behaviour of one deployed stack.
+type Config struct {
+	Place              export.Place
+	ExportRoleARN      string
+	TopicARN           string
+	WorkQueueURL       string
+	DeadLetterQueueURL string
+	MaxReceiveCount    int // of the work queue's redrive policy
+
+	Selection               export.Selection
+	RequestsWithinSelection bool
+	Name                    export.Template
+	Description             export.Template
+	Tags                    map[string]string
+	CopyImageTags           bool
+
+	WaitDeadline   time.Duration // how long an image may take to become available, or a limit may hold
+	ExportDeadline time.Duration // how long a task may run
+}
+
+// Variable is one variable of the environment, as the documentation shows it.
+type Variable struct {
+	Name    string
+	Default string // empty: there is none, and what is required has no default
+	Allowed string
+}
+
+// Variables are all that FromEnvironment reads, in the order of the documentation. AWS_REGION is Lambda's own.
+func Variables() []Variable {
+	return []Variable{
+		{"EXPORT_ROLE_ARN", "", "the ARN of an IAM role"},
+		{"TOPIC_ARN", "", "the ARN of an SNS topic, standard or FIFO"},
+		{"WORK_QUEUE_URL", "", "the URL of an SQS queue"},
+		{"DEAD_LETTER_QUEUE_URL", "", "the URL of an SQS queue"},
+		{"MAX_RECEIVE_COUNT", "1000", "a whole number from 10 to 1000"},
+		{"IMAGES", "*", "image names and patterns, separated by commas; a leading ! excludes"},
+		{"IMAGE_TAG", "", "Key=Value pairs, separated by commas; an image must have them all"},
+		{"REQUESTS_WITHIN_SELECTION", "false", "true or false"},
+		{"AMI_NAME_TEMPLATE", "{image}-{created}", "letters, digits, ( ) . - / _ and placeholders, {image} among them"},
+		{"AMI_DESCRIPTION_TEMPLATE", "AppStream image {image}, made {created}", "any text with placeholders"},
+		{"AMI_TAGS", "", "Key=Value pairs, separated by commas, at most 47"},
+		{"COPY_IMAGE_TAGS", "true", "true or false"},
+		{"WAIT_DEADLINE_HOURS", "72", "a whole number from 1 to 168"},
+		{"EXPORT_DEADLINE_HOURS", "72", "a whole number from 1 to 168"},
+		{"AWS_REGION", "", "the Region, which Lambda sets"},
+	}
+}
+
+// longestDeadline keeps every piece of work within the 14 days that SQS keeps a message, and its receives
+// within the queue's 1,000.
+const longestDeadline = 168
+
+// FromEnvironment reads and checks the configuration. Its error lists every problem, each with the variable, its
+// value and what is allowed.
+func FromEnvironment(lookup func(string) (string, bool)) (Config, error) {
+	env := environment{lookup: lookup, variables: map[string]Variable{}}
+	for _, v := range Variables() {
+		env.variables[v.Name] = v
+	}
+	var c Config
+
+	role := env.arn("EXPORT_ROLE_ARN", "iam")
+	topic := env.arn("TOPIC_ARN", "sns")
+	c.ExportRoleARN, c.TopicARN = env.get("EXPORT_ROLE_ARN"), env.get("TOPIC_ARN")
+	// iam:PassRole works within one account only, so the role's account is the function's.
+	c.Place = export.Place{Partition: role.Partition, Account: role.AccountID, Region: env.required("AWS_REGION")}
+	if topic.Region != "" && c.Place.Region != "" && topic.Region != c.Place.Region {
+		env.problem("TOPIC_ARN", fmt.Errorf("the topic is in %s, the function in %s; SNS takes messages in the topic's own Region only", topic.Region, c.Place.Region))
+	}
+	c.WorkQueueURL = env.url("WORK_QUEUE_URL")
+	c.DeadLetterQueueURL = env.url("DEAD_LETTER_QUEUE_URL")
+	c.MaxReceiveCount = env.number("MAX_RECEIVE_COUNT", 10, 1000)
+
+	var err error
+	images, tag := list(env.get("IMAGES")), env.pairs("IMAGE_TAG")
+	_, err = export.ParseSelection(images, nil)
+	env.problem("IMAGES", err)
+	_, err = export.ParseSelection(nil, tag)
+	env.problem("IMAGE_TAG", err)
+	c.Selection, _ = export.ParseSelection(images, tag)
+	c.RequestsWithinSelection = env.boolean("REQUESTS_WITHIN_SELECTION")
+	c.Name, err = export.ParseNameTemplate(env.get("AMI_NAME_TEMPLATE"))
+	env.problem("AMI_NAME_TEMPLATE", err)
+	c.Description, err = export.ParseDescriptionTemplate(env.get("AMI_DESCRIPTION_TEMPLATE"))
+	env.problem("AMI_DESCRIPTION_TEMPLATE", err)
+	c.Tags = env.pairs("AMI_TAGS")
+	env.problem("AMI_TAGS", export.CheckTags(c.Tags))
+	c.CopyImageTags = env.boolean("COPY_IMAGE_TAGS")
+
+	c.WaitDeadline = time.Duration(env.number("WAIT_DEADLINE_HOURS", 1, longestDeadline)) * time.Hour
+	c.ExportDeadline = time.Duration(env.number("EXPORT_DEADLINE_HOURS", 1, longestDeadline)) * time.Hour
+	return c, errors.Join(env.problems...)
+}
+
+// environment reads variables and gathers what is wrong with them.
+type environment struct {
+	lookup    func(string) (string, bool)
+	variables map[string]Variable
+	problems  []error
+}
+
+// get returns the value, or the default where the variable is not set or empty: CloudFormation cannot leave out a
+// variable whose parameter is empty.
+func (e *environment) get(name string) string {
+	if value, _ := e.lookup(name); value != "" {
+		return value
+	}
+	return e.variables[name].Default
+}
+
+func (e *environment) problem(name string, err error) {
+	if err != nil {
+		e.problems = append(e.problems, fmt.Errorf("%s=%.200q: %w (allowed: %s)", name, e.get(name), err, e.variables[name].Allowed))
+	}
+}
+
+func (e *environment) required(name string) string {
+	value := e.get(name)
+	if value == "" {
+		e.problem(name, errors.New("it is not set"))
+	}
+	return value
+}
+
+func (e *environment) arn(name, service string) arn.ARN {
+	value := e.required(name)
+	if value == "" {
+		return arn.ARN{}
+	}
+	parsed, err := arn.Parse(value)
+	switch {
+	case err != nil:
+		e.problem(name, errors.New("it is no ARN"))
+	case parsed.Service != service:
+		e.problem(name, fmt.Errorf("it is the ARN of something in %s", parsed.Service))
+	case service == "iam" && !strings.HasPrefix(parsed.Resource, "role/"):
+		e.problem(name, errors.New("it is not the ARN of a role"))
+	}
+	return parsed
+}
+
+func (e *environment) url(name string) string {
+	value := e.required(name)
+	if value == "" {
+		return ""
+	}
+	if parsed, err := url.Parse(value); err != nil || parsed.Host == "" || parsed.Scheme != "https" && parsed.Scheme != "http" {
+		e.problem(name, errors.New("it is no URL"))
+	}
+	return value
+}
+
+func (e *environment) number(name string, low, high int) int {
+	value, err := strconv.Atoi(e.get(name))
+	if err != nil || value < low || value > high {
+		e.problem(name, errors.New("it is out of range"))
+	}
+	return value
+}
+
+func (e *environment) boolean(name string) bool {
+	switch e.get(name) {
+	case "true":
+		return true
+	case "false":
+	default:
+		e.problem(name, errors.New("it is neither"))
+	}
+	return false
+}
+
+// pairs reads Key=Value,Key=Value. A value may hold "=", neither may hold a comma.
+func (e *environment) pairs(name string) map[string]string {
+	pairs := map[string]string{}
+	for _, entry := range list(e.get(name)) {
+		key, value, ok := strings.Cut(entry, "=")
+		switch _, twice := pairs[key]; {
+		case !ok || key == "":
+			e.problem(name, fmt.Errorf("%.140q is not Key=Value", entry))
+		case twice:
+			e.problem(name, fmt.Errorf("the key %.140q is there twice", key))
+		default:
+			pairs[key] = value
+		}
+	}
+	return pairs
+}
+
+func list(text string) (entries []string) {
+	for entry := range strings.SplitSeq(text, ",") {
+		if entry = strings.TrimSpace(entry); entry != "" {
+			entries = append(entries, entry)
+		}
+	}
+	return entries
+}
