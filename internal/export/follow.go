@@ -1,0 +1,64 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/appstream"
+	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
+)
+
+// Task asks AppStream how a task stands. One call, whatever the answer.
+func (e *Exporter) Task(ctx context.Context, taskID string) (types.ExportImageTask, error) {
+	reply, err := e.AppStream.GetExportImageTask(ctx, &appstream.GetExportImageTaskInput{TaskId: aws.String(taskID)})
+	if err != nil {
+		return types.ExportImageTask{}, fmt.Errorf("GetExportImageTask: %w", classify(err, e.RoleARN))
+	}
+	if reply.ExportImageTask == nil {
+		return types.ExportImageTask{}, errors.New("GetExportImageTask: AppStream's answer holds no task")
+	}
+	return *reply.ExportImageTask, nil
+}
+
+// Twin looks for a running or completed task for the same image under the same AMI name. Where there is one, the
+// failure of the other means only that it came second: the AMI exists or is being made.
+func (e *Exporter) Twin(ctx context.Context, of types.ExportImageTask) (twin types.ExportImageTask, found bool, err error) {
+	err = e.eachTask(ctx, func(task types.ExportImageTask) {
+		if twins(of, task) {
+			twin, found = task, true
+		}
+	})
+	return twin, found, err
+}
+
+// Mark notes a completed export on its image, in tags that outlive AppStream's task history: the AMI's name, by which
+// later sweeps know that the image is exported, and its id, for people. An image that is gone needs
+// no mark, and one that was made after the export under the same name is another image: marked is false.
+func (e *Exporter) Mark(ctx context.Context, task types.ExportImageTask) (marked bool, err error) {
+	name := ImageNameOf(aws.ToString(task.ImageArn))
+	images, _, err := e.imagesNamed(ctx, []string{name})
+	if err != nil {
+		return false, err
+	}
+	if len(images) == 0 || task.CreatedDate != nil && images[0].Created.After(*task.CreatedDate) {
+		return false, nil
+	}
+	tags := map[string]string{TagAMIName: aws.ToString(task.AmiName)}
+	if id := aws.ToString(task.AmiId); id != "" {
+		tags[TagAMIID] = id
+	}
+	_, err = e.AppStream.TagResource(ctx, &appstream.TagResourceInput{ResourceArn: aws.String(e.Place.ImageARN(name)), Tags: tags})
+	if err != nil {
+		refusal := classify(err, e.RoleARN)
+		if refusal.kind == gone {
+			return false, nil
+		}
+		if refusal.Code == "LimitExceededException" {
+			refusal.kind, refusal.Hint = refused, "The image has as many tags as it can have: remove one or two, so that it can be marked as exported."
+		}
+		return false, fmt.Errorf("TagResource: %w", refusal)
+	}
+	return true, nil
+}

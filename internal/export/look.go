@@ -1,0 +1,230 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/appstream"
+	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
+)
+
+const (
+	imagesPage = 25  // the most that DescribeImages returns in one page
+	tasksPage  = 500 // the most that ListExportImageTasks returns; its default of 50 costs ten times the waits
+)
+
+// sight is what AppStream said: the images of this account that may be meant, those asked for that are not there,
+// the tasks it remembers, and the tags of the images that were asked for by name.
+type sight struct {
+	images  []Image
+	missing []string
+	past    *history
+	tags    map[string]map[string]string
+}
+
+// look asks AppStream for all that the plan needs, everything at once.
+func (e *Exporter) look(ctx context.Context, order Order) (sight, error) {
+	var (
+		wait                sync.WaitGroup
+		seen                sight
+		imagesErr, tasksErr error
+	)
+	names, only := order.Only, true
+	if names == nil {
+		names, only = order.Selection.Names()
+	}
+	byName := only && len(names) <= imagesPage
+	wait.Go(func() {
+		if byName {
+			seen.images, seen.missing, imagesErr = e.imagesNamed(ctx, names)
+		} else {
+			seen.images, imagesErr = e.allImages(ctx)
+			seen.missing = missingOf(names, seen.images)
+			if order.Only != nil {
+				seen.images = slices.DeleteFunc(seen.images, func(i Image) bool { return !slices.Contains(names, i.Name) })
+			}
+		}
+	})
+	wait.Go(func() { seen.past, tasksErr = e.history(ctx, order.Trigger.ID) })
+	if byName {
+		// An image's ARN follows from its name, so its tags need not wait for the look at the image. What goes
+		// wrong here is asked again, and reported, when the tags are needed.
+		wait.Go(func() { seen.tags = e.tagsOf(ctx, names) })
+	}
+	wait.Wait()
+	if err := errors.Join(imagesErr, tasksErr); err != nil {
+		return sight{}, fmt.Errorf("cannot read AppStream's images and export tasks: %w", err)
+	}
+	return seen, nil
+}
+
+// imagesNamed looks up a page of images by name. AppStream answers an unknown name with an error for the
+// whole call, so each is then asked for alone.
+func (e *Exporter) imagesNamed(ctx context.Context, names []string) (images []Image, missing []string, err error) {
+	images, err = e.describe(ctx, &appstream.DescribeImagesInput{Names: names})
+	if r, ok := errors.AsType[*Refusal](err); ok && r.kind == gone {
+		if len(names) == 1 {
+			return nil, names, nil
+		}
+		images, err = e.oneByOne(ctx, names)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return images, missingOf(names, images), nil
+}
+
+func (e *Exporter) oneByOne(ctx context.Context, names []string) ([]Image, error) {
+	var (
+		mutex  sync.Mutex
+		images []Image
+		errs   []error
+	)
+	inParallel(names, func(name string) {
+		found, err := e.describe(ctx, &appstream.DescribeImagesInput{Names: []string{name}})
+		mutex.Lock()
+		defer mutex.Unlock()
+		if r, ok := errors.AsType[*Refusal](err); !ok || r.kind != gone {
+			errs = append(errs, err)
+		}
+		images = append(images, found...)
+	})
+	return images, errors.Join(errs...)
+}
+
+// allImages lists the images of this account. Those shared with other accounts are asked for as well: it is not
+// documented under which of the two types AppStream lists them.
+func (e *Exporter) allImages(ctx context.Context) ([]Image, error) {
+	var (
+		wait                  sync.WaitGroup
+		private, shared       []Image
+		privateErr, sharedErr error
+	)
+	wait.Go(func() {
+		private, privateErr = e.describe(ctx, &appstream.DescribeImagesInput{Type: types.VisibilityTypePrivate})
+	})
+	wait.Go(func() {
+		shared, sharedErr = e.describe(ctx, &appstream.DescribeImagesInput{Type: types.VisibilityTypeShared})
+	})
+	wait.Wait()
+	if err := errors.Join(privateErr, sharedErr); err != nil {
+		return nil, err
+	}
+	have := make(map[string]bool, len(private))
+	for _, image := range private {
+		have[image.Name] = true
+	}
+	for _, image := range shared {
+		if !have[image.Name] {
+			private = append(private, image)
+		}
+	}
+	return private, nil
+}
+
+// describe follows one listing to its end and keeps the images that this account owns. A listing that
+// breaks off is an error: half a list must not pass for the whole.
+func (e *Exporter) describe(ctx context.Context, input *appstream.DescribeImagesInput) ([]Image, error) {
+	if len(input.Names) == 0 {
+		input.MaxResults = aws.Int32(imagesPage)
+	}
+	var images []Image
+	for {
+		page, err := e.AppStream.DescribeImages(ctx, input)
+		if err != nil {
+			return nil, fmt.Errorf("DescribeImages: %w", classify(err, e.RoleARN))
+		}
+		for _, image := range page.Images {
+			name := aws.ToString(image.Name)
+			if aws.ToString(image.Arn) == e.Place.ImageARN(name) {
+				images = append(images, slim(image))
+			}
+		}
+		if !turn(&input.NextToken, page.NextToken) {
+			return images, nil
+		}
+	}
+}
+
+// turn moves to the next page, and tells whether there is one: a token that repeats would never end.
+func turn(token **string, next *string) bool {
+	if aws.ToString(next) == "" || aws.ToString(next) == aws.ToString(*token) {
+		return false
+	}
+	*token = next
+	return true
+}
+
+func slim(image types.Image) Image {
+	slim := Image{Name: aws.ToString(image.Name), State: string(image.State), Platform: string(image.Platform), Created: aws.ToTime(image.CreatedTime)}
+	if reason := image.StateChangeReason; reason != nil && aws.ToString(reason.Message) != "" {
+		slim.Trouble = ": " + aws.ToString(reason.Message)
+	}
+	return slim
+}
+
+func missingOf(names []string, images []Image) (missing []string) {
+	have := make(map[string]bool, len(images))
+	for _, image := range images {
+		have[image.Name] = true
+	}
+	for _, name := range names {
+		if !have[name] {
+			missing = append(missing, name)
+		}
+	}
+	return missing
+}
+
+// history reads all export tasks. They are not filtered: AppStream documents no names of filters.
+func (e *Exporter) history(ctx context.Context, triggerID string) (*history, error) {
+	past := newHistory(triggerID)
+	err := e.eachTask(ctx, past.add)
+	return past, err
+}
+
+func (e *Exporter) eachTask(ctx context.Context, do func(types.ExportImageTask)) error {
+	input := &appstream.ListExportImageTasksInput{MaxResults: aws.Int32(tasksPage)}
+	for {
+		page, err := e.AppStream.ListExportImageTasks(ctx, input)
+		if err != nil {
+			return fmt.Errorf("ListExportImageTasks: %w", classify(err, e.RoleARN))
+		}
+		for _, task := range page.ExportImageTasks {
+			do(task)
+		}
+		if !turn(&input.NextToken, page.NextToken) {
+			return nil
+		}
+	}
+}
+
+// tagsOf reads the tags of the images; those that cannot be read are left out.
+func (e *Exporter) tagsOf(ctx context.Context, names []string) map[string]map[string]string {
+	var mutex sync.Mutex
+	all := make(map[string]map[string]string, len(names))
+	inParallel(names, func(name string) {
+		if tags, err := e.tags(ctx, name); err == nil {
+			mutex.Lock()
+			defer mutex.Unlock()
+			all[name] = tags
+		}
+	})
+	return all
+}
+
+// tags returns the tags of one image, never nil unless there is an error.
+func (e *Exporter) tags(ctx context.Context, name string) (map[string]string, error) {
+	reply, err := e.AppStream.ListTagsForResource(ctx, &appstream.ListTagsForResourceInput{ResourceArn: aws.String(e.Place.ImageARN(name))})
+	if err != nil {
+		return nil, fmt.Errorf("ListTagsForResource: %w", classify(err, e.RoleARN))
+	}
+	if reply.Tags == nil {
+		return map[string]string{}, nil
+	}
+	return reply.Tags, nil
+}

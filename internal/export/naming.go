@@ -1,0 +1,134 @@
+package export
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Limits and pattern of AppStream's own.
+// https://docs.aws.amazon.com/appstream2/latest/APIReference/API_CreateExportImageTask.html
+const (
+	minAMIName     = 3
+	maxAMIName     = 128
+	maxDescription = 256
+)
+
+// Both forms are legal in AMI names, which ISO 8601 with colons is not, and sort by time.
+const (
+	timeForm = "20060102T150405Z"
+	dateForm = "20060102"
+)
+
+// Template is the text of an AMI's name or description with placeholders: {image}, {created}, {date},
+// {time}, {region} and {account}.
+type Template struct {
+	parts []string // a placeholder, or the text between two
+}
+
+// values are what the placeholders stand for. Date and time are the trigger's, so that a redelivery
+// makes the same name.
+type values struct {
+	image   string
+	created time.Time
+	trigger time.Time
+	place   Place
+}
+
+var placeholders = map[string]func(values) string{
+	"{image}":   func(v values) string { return v.image },
+	"{created}": func(v values) string { return v.created.UTC().Format(timeForm) },
+	"{date}":    func(v values) string { return v.trigger.UTC().Format(dateForm) },
+	"{time}":    func(v values) string { return v.trigger.UTC().Format(timeForm) },
+	"{region}":  func(v values) string { return v.place.Region },
+	"{account}": func(v values) string { return v.place.Account },
+}
+
+// ParseNameTemplate checks a template for AMI names: it must hold {image}, since two images with one AMI
+// name could not both be exported, and else only what AppStream takes in an AMI name.
+func ParseNameTemplate(text string) (Template, error) {
+	t, err := parseTemplate("AMI name", text)
+	problems := []error{err}
+	if !t.uses("{image}") {
+		problems = append(problems, fmt.Errorf("the AMI name template %.200q lacks {image}: all images would get one name", text))
+	}
+	for _, part := range t.parts {
+		if placeholders[part] == nil && !only(part, amiNameRune) {
+			problems = append(problems, fmt.Errorf("the AMI name template %.200q holds a character that AppStream does not take in an AMI name: allowed are letters, digits and ( ) . - / _", text))
+			break
+		}
+	}
+	return t, errors.Join(problems...)
+}
+
+// ParseDescriptionTemplate checks a template for AMI descriptions, which may hold any text.
+func ParseDescriptionTemplate(text string) (Template, error) {
+	return parseTemplate("AMI description", text)
+}
+
+func parseTemplate(what, text string) (t Template, err error) {
+	for rest := text; rest != ""; {
+		brace := strings.IndexAny(rest, "{}")
+		if brace < 0 {
+			t.parts = append(t.parts, rest)
+			break
+		}
+		if brace > 0 {
+			t.parts = append(t.parts, rest[:brace])
+			rest = rest[brace:]
+		}
+		end := strings.IndexByte(rest, '}')
+		if end <= 0 || strings.LastIndexByte(rest[:end], '{') > 0 {
+			return t, fmt.Errorf("the %s template %.200q has a brace without its partner", what, text)
+		}
+		if placeholders[rest[:end+1]] == nil {
+			return t, fmt.Errorf("the %s template %.200q holds %.40s; placeholders are {image}, {created}, {date}, {time}, {region} and {account}", what, text, rest[:end+1])
+		}
+		t.parts = append(t.parts, rest[:end+1])
+		rest = rest[end+1:]
+	}
+	return t, nil
+}
+
+// CheckAMIName checks a name that somebody chose in full.
+func CheckAMIName(name string) error {
+	if len(name) < minAMIName || len(name) > maxAMIName || !only(name, amiNameRune) {
+		return fmt.Errorf("%.140q is not an AMI name that AppStream takes: 3 to 128 letters, digits and ( ) . - / _", name)
+	}
+	return nil
+}
+
+func (t Template) uses(placeholder string) bool { return slices.Contains(t.parts, placeholder) }
+
+func (t Template) fill(v values) string {
+	var text strings.Builder
+	for _, part := range t.parts {
+		if value := placeholders[part]; value != nil {
+			part = value(v)
+		}
+		text.WriteString(part)
+	}
+	return text.String()
+}
+
+// name is the same for the same values, different for different ones, and always legal: one too long
+// loses its end to a hash of the whole, one too short gains it.
+func (t Template) name(v values) string {
+	name := t.fill(v)
+	if len(name) >= minAMIName && len(name) <= maxAMIName {
+		return name
+	}
+	sum := sha256.Sum256([]byte(name))
+	mark := "-" + hex.EncodeToString(sum[:6])
+	return name[:min(len(name), maxAMIName-len(mark))] + mark
+}
+
+// description is cut to AppStream's limit, between characters.
+func (t Template) description(v values) string {
+	runes := []rune(strings.ToValidUTF8(t.fill(v), ""))
+	return string(runes[:min(len(runes), maxDescription)])
+}

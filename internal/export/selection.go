@@ -1,0 +1,101 @@
+package export
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Selection says which images are meant: names, glob patterns (path.Match), exclusions with a leading
+// "!", and tags that must all be there. The zero Selection means every image.
+type Selection struct {
+	names    map[string]bool // meant by their very name
+	patterns []string
+	exclude  []string
+	tag      map[string]string
+}
+
+// ParseSelection checks patterns and tags; its error names everything that is wrong. Without a pattern
+// that includes, every image not excluded is meant.
+func ParseSelection(patterns []string, tag map[string]string) (Selection, error) {
+	selection := Selection{names: map[string]bool{}, tag: tag}
+	var problems []error
+	for _, entry := range patterns {
+		pattern, excludes := strings.CutPrefix(entry, "!")
+		if err := checkPattern(pattern); err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		switch {
+		case excludes:
+			selection.exclude = append(selection.exclude, pattern)
+		case isGlob(pattern):
+			selection.patterns = append(selection.patterns, pattern)
+		default:
+			selection.names[pattern] = true
+		}
+	}
+	for key, value := range tag {
+		if err := CheckTag(key, value); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	return selection, errors.Join(problems...)
+}
+
+func checkPattern(pattern string) error {
+	if !isGlob(pattern) {
+		return CheckImageName(pattern)
+	}
+	if len(pattern) > 256 {
+		// Matching costs grow with every star; no name is longer than 101.
+		return fmt.Errorf("the image pattern %.60q... is longer than 256 characters", pattern)
+	}
+	if _, err := path.Match(pattern, "x"); err != nil {
+		return fmt.Errorf("%.120q is not an image pattern: * stands for any characters, ? for one, [a-z] for one of a set", pattern)
+	}
+	return nil
+}
+
+func isGlob(pattern string) bool { return strings.ContainsAny(pattern, `*?[\`) }
+
+// CheckImageName checks the name of one image.
+func CheckImageName(name string) error {
+	if !isImageName(name) {
+		return fmt.Errorf("%.120q is not an image name: 1 to 101 letters, digits, dots, underscores and hyphens, beginning with a letter or digit", name)
+	}
+	return nil
+}
+
+// MatchesName tells whether the name is among those meant.
+func (s Selection) MatchesName(name string) bool {
+	matches := func(pattern string) bool { ok, _ := path.Match(pattern, name); return ok }
+	if slices.ContainsFunc(s.exclude, matches) {
+		return false
+	}
+	return len(s.names)+len(s.patterns) == 0 || s.names[name] || slices.ContainsFunc(s.patterns, matches)
+}
+
+// MatchesTags tells whether every tag that is asked for is among those of the image.
+func (s Selection) MatchesTags(tags map[string]string) bool {
+	for key, value := range s.tag {
+		if got, ok := tags[key]; !ok || got != value {
+			return false
+		}
+	}
+	return true
+}
+
+// Names returns the images that are meant by their very name, in order, without those excluded; only
+// is true where nothing else is meant, so that no other image need be looked at.
+func (s Selection) Names() (names []string, only bool) {
+	for name := range s.names {
+		if s.MatchesName(name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, len(s.names) > 0 && len(s.patterns) == 0
+}
