@@ -1,0 +1,155 @@
+// Package notify tells an SNS topic what became of exports: one JSON document for one change.
+package notify
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// SchemaVersion is the version of the document's form; its schema is docs/notification.schema.json.
+const SchemaVersion = "1.0"
+
+// Type says what happened.
+type Type string
+
+// The five changes that are worth telling.
+const (
+	ExportStarted   Type = "ExportStarted"
+	ExportCompleted Type = "ExportCompleted"
+	ExportFailed    Type = "ExportFailed"   // the task ended FAILED or TIMED_OUT
+	ExportRejected  Type = "ExportRejected" // it never started
+	ExportGivenUp   Type = "ExportGivenUp"  // a deadline passed
+)
+
+// Document is one notification. ID is the same each time the same change is told, so that a reader can
+// pass over what was delivered twice.
+type Document struct {
+	Summary         string    `json:"summary"`
+	SchemaVersion   string    `json:"schemaVersion"`
+	ID              string    `json:"id"`
+	Type            Type      `json:"type"`
+	Time            time.Time `json:"time"`
+	Account         string    `json:"account"`
+	Region          string    `json:"region"`
+	ImageName       string    `json:"imageName"`
+	AMIName         string    `json:"amiName,omitempty"` // where there is no task to name it
+	Trigger         Trigger   `json:"trigger"`
+	Task            *Task     `json:"task,omitempty"`
+	DurationSeconds *int64    `json:"durationSeconds,omitempty"`
+	Error           *Error    `json:"error,omitempty"`
+	Links           *Links    `json:"links,omitempty"`
+}
+
+// Trigger is what asked for the export.
+type Trigger struct {
+	Type string    `json:"type"`
+	ID   string    `json:"id"`
+	Time time.Time `json:"time"`
+}
+
+// Task is AppStream's ExportImageTask under its own field names.
+// https://docs.aws.amazon.com/appstream2/latest/APIReference/API_ExportImageTask.html
+type Task struct {
+	TaskID            string            `json:"TaskId"`
+	ImageARN          string            `json:"ImageArn"`
+	AMIName           string            `json:"AmiName"`
+	CreatedDate       *time.Time        `json:"CreatedDate,omitempty"`
+	AMIDescription    string            `json:"AmiDescription,omitempty"`
+	State             string            `json:"State,omitempty"`
+	AMIID             string            `json:"AmiId,omitempty"`
+	TagSpecifications map[string]string `json:"TagSpecifications,omitempty"`
+	ErrorDetails      []ErrorDetail     `json:"ErrorDetails,omitempty"`
+}
+
+// ErrorDetail is one of AppStream's reasons why a task failed.
+type ErrorDetail struct {
+	ErrorCode    string `json:"ErrorCode,omitempty"`
+	ErrorMessage string `json:"ErrorMessage,omitempty"`
+}
+
+// Error says what went wrong and what an administrator can do about it.
+type Error struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+// Links lead into the AWS console.
+type Links struct {
+	AMI string `json:"ami,omitempty"`
+}
+
+// Body is the document as it is published: indented, since people read it in e-mails, and with < and &
+// as they are.
+func (d Document) Body() (string, error) {
+	var body bytes.Buffer
+	encoder := json.NewEncoder(&body)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(d); err != nil {
+		return "", fmt.Errorf("encode notification %s: %w", d.ID, err)
+	}
+	return strings.TrimSuffix(body.String(), "\n"), nil
+}
+
+// state is the last part of the ID and a message attribute of its own, so that subscriptions can filter by it.
+func (d Document) state() string { return d.ID[strings.LastIndexByte(d.ID, ':')+1:] }
+
+// longestSubject is what SNS takes: less than 100 characters.
+// https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+const longestSubject = 99
+
+// Subject is one line of printable ASCII, which is all that every version of SNS has ever taken.
+func (d Document) Subject() string {
+	said := map[Type]string{
+		ExportStarted:   "started",
+		ExportCompleted: "completed",
+		ExportFailed:    "FAILED",
+		ExportRejected:  "REJECTED",
+		ExportGivenUp:   "GIVEN UP",
+	}[d.Type]
+	before, after := "AppStream export of ", " "+said
+	room := longestSubject - len(before) - len(after)
+	return before + shorten(ascii(d.ImageName), room) + after
+}
+
+func ascii(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, text)
+}
+
+func shorten(text string, room int) string {
+	if len(text) <= room {
+		return text
+	}
+	return text[:room-3] + "..."
+}
+
+// IDWithoutTask is the ID of a notification about an image that no task was made for: the same for the same trigger,
+// image and state, and short enough for a FIFO topic.
+func IDWithoutTask(triggerID, imageName, state string) string {
+	sum := sha256.Sum256([]byte(triggerID + "\n" + imageName))
+	return hex.EncodeToString(sum[:16]) + ":" + state
+}
+
+// ConsoleLinks lead to an AMI in the console of the partition; nil where its address is not known.
+func ConsoleLinks(partition, region, amiID string) *Links {
+	host, known := map[string]string{
+		"aws":        region + ".console.aws.amazon.com",
+		"aws-us-gov": "console.amazonaws-us-gov.com",
+		"aws-cn":     region + ".console.amazonaws.cn",
+	}[partition]
+	if !known {
+		return nil
+	}
+	return &Links{AMI: "https://" + host + "/ec2/home?region=" + region + "#ImageDetails:imageId=" + amiID}
+}

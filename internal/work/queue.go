@@ -1,0 +1,68 @@
+package work
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+)
+
+// SQS is what the queue needs of the service, with the SDK's own signatures.
+type SQS interface {
+	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
+	ChangeMessageVisibility(context.Context, *sqs.ChangeMessageVisibilityInput, ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityOutput, error)
+}
+
+// Queue is the work queue and the dead-letter queue behind it.
+type Queue struct {
+	SQS           SQS
+	URL           string
+	DeadLetterURL string
+}
+
+// Send puts work on the queue, to be looked at after the delay, which is at most 15 minutes.
+func (q Queue) Send(ctx context.Context, item Item, delay time.Duration) error {
+	body, err := json.Marshal(item)
+	if err != nil {
+		return fmt.Errorf("encode work: %w", err)
+	}
+	_, err = q.SQS.SendMessage(ctx, &sqs.SendMessageInput{
+		QueueUrl:     aws.String(q.URL),
+		MessageBody:  aws.String(string(body)),
+		DelaySeconds: int32(delay / time.Second),
+	})
+	if err != nil {
+		return fmt.Errorf("send work to %s: %w", q.URL, err)
+	}
+	return nil
+}
+
+// Keep has a received message delivered again after the delay. The message stays what it is: it is neither
+// copied nor can it be lost on the way.
+func (q Queue) Keep(ctx context.Context, receiptHandle string, delay time.Duration) error {
+	_, err := q.SQS.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
+		QueueUrl:          aws.String(q.URL),
+		ReceiptHandle:     aws.String(receiptHandle),
+		VisibilityTimeout: int32(delay / time.Second),
+	})
+	if err != nil {
+		return fmt.Errorf("keep work on %s: %w", q.URL, err)
+	}
+	return nil
+}
+
+// Bury moves what cannot be read to the dead-letter queue at once. The queue's own redrive would take days,
+// since waiting is done by redelivery and the count of receives allowed is high.
+func (q Queue) Bury(ctx context.Context, body string) error {
+	if body == "" {
+		body = "(empty)" // SQS takes no empty body
+	}
+	_, err := q.SQS.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: aws.String(q.DeadLetterURL), MessageBody: aws.String(body)})
+	if err != nil {
+		return fmt.Errorf("move to %s: %w", q.DeadLetterURL, err)
+	}
+	return nil
+}
