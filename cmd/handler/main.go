@@ -1,0 +1,60 @@
+// Command handler is the Lambda function: it exports AppStream images to EC2 AMIs and tells what became of them.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"appstream-ami-exporter/internal/awsclient"
+	"appstream-ami-exporter/internal/config"
+	"appstream-ami-exporter/internal/export"
+	"appstream-ami-exporter/internal/handler"
+	"appstream-ami-exporter/internal/notify"
+	"appstream-ami-exporter/internal/work"
+)
+
+// version is stamped by the build.
+var version = "dev"
+
+func main() {
+	log := lambdacontext.NewLogger()
+	slog.SetDefault(log)
+	slog.SetLogLoggerLevel(slog.LevelError) // aws-lambda-go reports failures by package log
+	h, err := newHandler(context.Background(), log)
+	if err != nil {
+		log.Error("the function cannot start", "error", err.Error(), "version", version)
+		os.Exit(1)
+	}
+	lambda.Start(h)
+}
+
+func newHandler(ctx context.Context, log *slog.Logger) (*handler.Handler, error) {
+	c, err := config.FromEnvironment(os.LookupEnv)
+	if err != nil {
+		return nil, fmt.Errorf("the configuration has problems: %w", err)
+	}
+	clients, err := awsclient.New(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &handler.Handler{
+		Config: c,
+		Exporter: &export.Exporter{
+			AppStream: clients.AppStream,
+			Place:     c.Place,
+			RoleARN:   c.ExportRoleARN,
+			Now:       time.Now,
+			Warn:      log.WarnContext,
+		},
+		Topic: notify.Topic{SNS: clients.SNS, ARN: c.TopicARN},
+		Queue: work.Queue{SQS: clients.SQS, URL: c.WorkQueueURL, DeadLetterURL: c.DeadLetterQueueURL},
+		Now:   time.Now,
+		Log:   log,
+	}, nil
+}

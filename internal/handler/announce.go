@@ -1,0 +1,181 @@
+package handler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
+
+	"appstream-ami-exporter/internal/export"
+	"appstream-ami-exporter/internal/notify"
+	"appstream-ami-exporter/internal/trigger"
+	"appstream-ami-exporter/internal/work"
+)
+
+// announceStart tells that an export has started and queues the watch on its task, both at once. An error means that one
+// of the two is not done and the trigger has to come again.
+func (h *Handler) announceStart(ctx context.Context, t trigger.Trigger, d export.Decision) error {
+	now := h.Now()
+	item := work.Item{
+		Trigger:  t,
+		Since:    now,
+		Deadline: now.Add(h.Config.ExportDeadline),
+		Watch: &work.Watch{
+			TaskID:    aws.ToString(d.Task.TaskId),
+			ImageARN:  aws.ToString(d.Task.ImageArn),
+			AMIName:   aws.ToString(d.Task.AmiName),
+			ImageName: d.ImageName,
+			Created:   aws.ToTime(d.Task.CreatedDate),
+		},
+	}
+	var told, watched error
+	var wait sync.WaitGroup
+	wait.Go(func() { told = h.tell(ctx, t, h.started(t, d)) })
+	wait.Go(func() { watched = h.Queue.Send(ctx, item, item.Delay(now)) })
+	wait.Wait()
+	return errors.Join(told, watched)
+}
+
+// tell publishes a notification. What SNS does not take now waits in the queue, since a trigger is delivered again for
+// some minutes only.
+func (h *Handler) tell(ctx context.Context, t trigger.Trigger, document notify.Document) error {
+	published := h.Topic.Publish(ctx, document)
+	if published == nil {
+		h.Log.InfoContext(ctx, "published", "id", document.ID, "type", string(document.Type), "imageName", document.ImageName, "triggerId", t.ID)
+		return nil
+	}
+	h.Log.ErrorContext(ctx, "publishing failed, the notification waits in the queue", "id", document.ID, "type", string(document.Type),
+		"imageName", document.ImageName, "triggerId", t.ID, "error", published.Error())
+	now := h.Now()
+	item := work.Item{Trigger: t, Since: now, Deadline: now.Add(h.Config.WaitDeadline), Notice: &document}
+	if err := h.Queue.Send(ctx, item, item.Delay(now)); err != nil {
+		return errors.Join(published, err)
+	}
+	return nil
+}
+
+// document is what all notifications have in common.
+func (h *Handler) document(kind notify.Type, t trigger.Trigger, imageName, id, summary string) notify.Document {
+	return notify.Document{
+		Summary:       summary,
+		SchemaVersion: notify.SchemaVersion,
+		ID:            id,
+		Type:          kind,
+		Time:          h.Now().UTC(),
+		Account:       h.Config.Place.Account,
+		Region:        h.Config.Place.Region,
+		ImageName:     imageName,
+		Trigger:       notify.Trigger{Type: string(t.Type), ID: t.ID, Time: t.Time},
+	}
+}
+
+// started always has the id of a task that is EXPORTING, also when it is told late: the end has an id of its own.
+func (h *Handler) started(t trigger.Trigger, d export.Decision) notify.Document {
+	task := notify.TaskOf(*d.Task)
+	summary := fmt.Sprintf("Export of %s to the AMI %s has started", d.ImageName, task.AMIName)
+	document := h.document(notify.ExportStarted, t, d.ImageName, task.TaskID+":"+string(types.ExportImageTaskStateExporting), summary)
+	document.Task = &task
+	return document
+}
+
+func (h *Handler) rejected(t trigger.Trigger, d export.Decision) notify.Document {
+	summary := fmt.Sprintf("Export of %s was not started: %s", d.ImageName, d.Reason)
+	document := h.document(notify.ExportRejected, t, d.ImageName, notify.IDWithoutTask(t.ID, d.ImageName, "REJECTED"), summary)
+	document.AMIName = d.AMIName
+	document.Error = &notify.Error{Code: d.Code, Message: d.Message, Hint: d.Hint}
+	if d.Code == "" {
+		document.Error.Code, document.Error.Message = "NotExportable", d.Reason
+	}
+	return document
+}
+
+// ended tells the end of a task: COMPLETED, FAILED or TIMED_OUT.
+func (h *Handler) ended(t trigger.Trigger, imageName string, task types.ExportImageTask) notify.Document {
+	told := notify.TaskOf(task)
+	age := export.Age(task, h.Now())
+	kind, summary := notify.ExportCompleted, fmt.Sprintf("Export of %s completed: %s (%s) after %s", imageName, told.AMIID, told.AMIName, short(age))
+	if task.State != types.ExportImageTaskStateCompleted {
+		kind, summary = notify.ExportFailed, fmt.Sprintf("Export of %s to the AMI %s ended %s after %s", imageName, told.AMIName, told.State, short(age))
+	}
+	document := h.document(kind, t, imageName, told.TaskID+":"+told.State, summary)
+	document.Task = &told
+	seconds := int64(age.Seconds())
+	document.DurationSeconds = &seconds
+	if told.AMIID != "" {
+		document.Links = notify.ConsoleLinks(h.Config.Place.Partition, h.Config.Place.Region, told.AMIID)
+	}
+	if kind == notify.ExportFailed {
+		document.Error = failure(told)
+	}
+	return document
+}
+
+// failure puts AppStream's reasons into one sentence. Their codes are not documented but for EC2's own.
+func failure(task notify.Task) *notify.Error {
+	failure := &notify.Error{
+		Code:    task.State,
+		Message: "AppStream gives no reason",
+		Hint:    "The next nightly run tries again; after three failures it leaves the image alone until somebody requests it by name.",
+	}
+	for i, detail := range task.ErrorDetails {
+		if i == 0 {
+			failure.Code, failure.Message = detail.ErrorCode, detail.ErrorMessage
+			continue
+		}
+		failure.Message += "; " + detail.ErrorCode + ": " + detail.ErrorMessage
+	}
+	if failure.Code == "" {
+		failure.Code = task.State
+	}
+	if failure.Code == "InvalidAMIName.Duplicate" {
+		failure.Hint = "An AMI of that name exists already. If it is not the export of this image, deregister it or choose another AMI name template."
+	}
+	return failure
+}
+
+// watchGivenUp tells that a task has not ended before its deadline.
+func (h *Handler) watchGivenUp(t trigger.Trigger, watch work.Watch, task types.ExportImageTask, why string) notify.Document {
+	told := notify.TaskOf(task)
+	age := export.Age(task, h.Now())
+	summary := fmt.Sprintf("Export of %s to the AMI %s is no longer followed after %s: %s", watch.ImageName, watch.AMIName, short(age), why)
+	document := h.document(notify.ExportGivenUp, t, watch.ImageName, watch.TaskID+":GIVEN_UP", summary)
+	document.Task = &told
+	document.Error = &notify.Error{
+		Code:    "DeadlinePassed",
+		Message: fmt.Sprintf("%s; followed for %s", why, short(age)),
+		Hint:    "See how it stands with: aws appstream get-export-image-task --task-id " + watch.TaskID + ". If it hangs, ask AWS Support; the image itself is untouched.",
+	}
+	return document
+}
+
+// requestGivenUp tells that an image could not be started before the deadline.
+func (h *Handler) requestGivenUp(item work.Item, imageName, amiName, why string) notify.Document {
+	waited := short(h.Now().Sub(item.Since))
+	summary := fmt.Sprintf("Export of %s was not started within %s: %s", imageName, waited, why)
+	if imageName == allImages {
+		summary = fmt.Sprintf("A run for all selected images could not begin within %s: %s", waited, why)
+	}
+	document := h.document(notify.ExportGivenUp, item.Trigger, imageName, notify.IDWithoutTask(item.Trigger.ID, imageName, "GIVEN_UP"), summary)
+	document.AMIName = amiName
+	document.Error = &notify.Error{
+		Code:    "DeadlinePassed",
+		Message: fmt.Sprintf("waited for %s: %s", waited, why),
+		Hint:    "When the cause is mended, request the image by name, or leave it to the next nightly run.",
+	}
+	return document
+}
+
+// allImages stands in a notification for the images of a run that could not even be planned.
+const allImages = "*"
+
+// unmarked tells with a completed export that its image could not be marked.
+func unmarked(refusal *export.Refusal) *notify.Error {
+	return &notify.Error{
+		Code:    "NotMarked",
+		Message: "The AMI is complete, but the image could not be marked as exported: " + refusal.Error(),
+		Hint:    refusal.Hint + " Until it is marked, a sweep could export it again once AppStream has forgotten this task.",
+	}
+}

@@ -1,0 +1,118 @@
+package handler
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"appstream-ami-exporter/internal/export"
+	"appstream-ami-exporter/internal/trigger"
+	"appstream-ami-exporter/internal/work"
+)
+
+// trigger handles a schedule, an image-ready event or a request: what can be started now is started and announced,
+// the rest goes to the queue.
+func (h *Handler) trigger(ctx context.Context, input trigger.Input) (any, error) {
+	order, err := h.order(input.Trigger, input.Ask, nil)
+	if err != nil {
+		return nil, &InvalidInput{err}
+	}
+	now := h.Now()
+	request := work.Item{
+		Trigger:  input.Trigger,
+		Since:    now,
+		Deadline: now.Add(h.Config.WaitDeadline),
+		Request:  &work.Request{Ask: input.Ask},
+	}
+	tally, err := h.run(ctx, order)
+	if err != nil {
+		if refusal, ok := errors.AsType[*export.Refusal](err); order.DryRun || ok && !refusal.Passing() {
+			return nil, &AppStreamUnreadable{err}
+		}
+		// AppStream may be out for longer than Lambda repeats an event, so the whole request waits in the queue.
+		h.Log.WarnContext(ctx, "the whole request waits", "triggerId", order.Trigger.ID, "reason", err.Error())
+		if err := h.Queue.Send(ctx, request, request.Delay(now)); err != nil {
+			return nil, &NotHandedOver{err}
+		}
+		reply := Reply{Trigger: &input.Trigger, Waiting: []Entry{{Reason: err.Error()}}}
+		return reply.filled(), nil
+	}
+
+	reply := tally.done()
+	reply.Trigger, reply.DryRun = &input.Trigger, order.DryRun
+	if !order.DryRun {
+		tally.problem(h.sendRest(ctx, request, names(reply.Waiting), now))
+	}
+	h.summarise(ctx, order.Trigger, reply)
+	if err := errors.Join(tally.problems...); err != nil {
+		return nil, &NotHandedOver{err}
+	}
+	return reply, nil
+}
+
+// run has the order planned and started, and announces what became of each image. Its error means that AppStream could
+// not be read and nothing was done.
+func (h *Handler) run(ctx context.Context, order export.Order) (*tally, error) {
+	work, cancel := working(ctx)
+	defer cancel()
+	tally := &tally{}
+	// Announcing uses the whole of the invocation's time, starting only what the reserve leaves.
+	err := h.Exporter.Run(work, order, func(d export.Decision) {
+		h.logDecision(ctx, order, d)
+		tally.add(d)
+		if order.DryRun {
+			return
+		}
+		switch d.Action {
+		case export.Export, export.Announce:
+			tally.problem(h.announceStart(ctx, order.Trigger, d))
+		case export.Reject:
+			tally.problem(h.tell(ctx, order.Trigger, h.rejected(order.Trigger, d)))
+		}
+	})
+	return tally, err
+}
+
+// roomForNames is how many bytes of image names go into one message: with the rest of a request, tags of 50 times 384
+// characters included, that stays below the 256 KiB of an SQS message.
+const roomForNames = 100_000
+
+// sendRest queues the images that wait, in as many messages as it takes.
+func (h *Handler) sendRest(ctx context.Context, request work.Item, names []string, now time.Time) error {
+	var problems []error
+	for len(names) > 0 {
+		count, size := 0, 0
+		for count < len(names) && size < roomForNames {
+			size += len(names[count]) + len(`"",`)
+			count++
+		}
+		item := request
+		item.Request = &work.Request{Ask: request.Request.Ask, Only: names[:count]}
+		problems = append(problems, h.Queue.Send(ctx, item, item.Delay(now)))
+		names = names[count:]
+	}
+	return errors.Join(problems...)
+}
+
+// logDecision writes one line for each image: why it is exported, waits, or was left out.
+func (h *Handler) logDecision(ctx context.Context, order export.Order, d export.Decision) {
+	level := slog.LevelInfo
+	if d.Action == export.Reject {
+		level = slog.LevelError
+	}
+	h.Log.Log(ctx, level, string(d.Action), "imageName", d.ImageName, "amiName", d.AMIName, "taskId", d.TaskID,
+		"triggerId", order.Trigger.ID, "reason", d.Reason, "dryRun", order.DryRun)
+}
+
+// summarise writes the one line of an invocation that tells the night at a glance.
+func (h *Handler) summarise(ctx context.Context, t trigger.Trigger, reply Reply) {
+	skipped := len(reply.Skipped) + reply.SkippedMore
+	selected := len(reply.WouldStart) + len(reply.Started) + len(reply.Waiting) + skipped + len(reply.Rejected)
+	message := "run finished"
+	if selected == 0 {
+		message = "run finished: no image matches"
+	}
+	h.Log.InfoContext(ctx, message, "trigger", string(t.Type), "triggerId", t.ID, "images", selected, "wouldStart", len(reply.WouldStart),
+		"started", len(reply.Started), "waiting", len(reply.Waiting), "skipped", skipped, "rejected", len(reply.Rejected))
+}
