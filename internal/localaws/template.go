@@ -1,0 +1,89 @@
+package localaws
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Template is a SAM template with its parameters chosen and its conditions decided. It knows as much of
+// CloudFormation as this project's template uses, and refuses the rest instead of guessing.
+type Template struct {
+	parameters map[string]string
+	conditions map[string]bool
+	resources  map[string]templateResource
+}
+
+type templateResource struct {
+	Type       string
+	Condition  string         // "" means always
+	Properties map[string]any // intrinsic functions in their long form, unresolved
+}
+
+// LoadTemplate reads a template and gives its parameters the values named, and their defaults otherwise. Its
+// error names every parameter whose value CloudFormation would refuse.
+func LoadTemplate(path string, parameters map[string]string) (*Template, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the template: %w", err)
+	}
+	template, err := parseTemplate(text, parameters)
+	if err != nil {
+		return nil, fmt.Errorf("template %s: %w", path, err)
+	}
+	return template, nil
+}
+
+func parseTemplate(text []byte, chosen map[string]string) (*Template, error) {
+	var document struct {
+		Parameters map[string]templateParameter `yaml:"Parameters"`
+		Conditions map[string]yaml.Node         `yaml:"Conditions"`
+		Globals    yaml.Node                    `yaml:"Globals"`
+		Resources  map[string]struct {
+			Type       string    `yaml:"Type"`
+			Condition  string    `yaml:"Condition"`
+			Properties yaml.Node `yaml:"Properties"`
+		} `yaml:"Resources"`
+	}
+	if err := yaml.Unmarshal(text, &document); err != nil {
+		return nil, err
+	}
+	if !document.Globals.IsZero() {
+		return nil, errors.New("the section Globals is not supported here")
+	}
+	parameters, err := chooseParameters(document.Parameters, chosen)
+	if err != nil {
+		return nil, err
+	}
+	conditions := map[string]any{}
+	for name, node := range document.Conditions {
+		if conditions[name], err = templateValue(&node); err != nil {
+			return nil, fmt.Errorf("condition %s: %w", name, err)
+		}
+	}
+	decided, err := decideConditions(parameters, conditions)
+	if err != nil {
+		return nil, err
+	}
+	t := &Template{parameters: parameters, conditions: decided, resources: map[string]templateResource{}}
+	for id, resource := range document.Resources {
+		if _, ok := decided[resource.Condition]; !ok && resource.Condition != "" {
+			return nil, fmt.Errorf("resource %s: there is no condition %s", id, resource.Condition)
+		}
+		properties, err := templateValue(&resource.Properties)
+		if err != nil {
+			return nil, fmt.Errorf("resource %s: %w", id, err)
+		}
+		asMap, _ := properties.(map[string]any)
+		t.resources[id] = templateResource{Type: resource.Type, Condition: resource.Condition, Properties: asMap}
+	}
+	return t, nil
+}
+
+// exists tells whether the stack has the resource.
+func (t *Template) exists(id string) bool {
+	resource, ok := t.resources[id]
+	return ok && (resource.Condition == "" || t.conditions[resource.Condition])
+}
