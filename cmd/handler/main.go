@@ -15,6 +15,7 @@ import (
 	"appstream-ami-exporter/internal/config"
 	"appstream-ami-exporter/internal/export"
 	"appstream-ami-exporter/internal/handler"
+	"appstream-ami-exporter/internal/metrics"
 	"appstream-ami-exporter/internal/notify"
 	"appstream-ami-exporter/internal/work"
 )
@@ -31,6 +32,7 @@ func main() {
 		log.Error("the function cannot start", "error", err.Error(), "version", version)
 		os.Exit(1)
 	}
+	log.Info("started", "version", version)
 	lambda.Start(h)
 }
 
@@ -52,9 +54,10 @@ func newHandler(ctx context.Context, log *slog.Logger) (*handler.Handler, error)
 			Now:       time.Now,
 			Warn:      log.WarnContext,
 		},
-		Topic: notify.Topic{SNS: clients.SNS, ARN: c.TopicARN},
-		Queue: work.Queue{SQS: clients.SQS, URL: c.WorkQueueURL, DeadLetterURL: c.DeadLetterQueueURL},
-		Now:   time.Now,
-		Log:   log,
+		Topic:   notify.Topic{SNS: clients.SNS, ARN: c.TopicARN},
+		Queue:   work.Queue{SQS: clients.SQS, URL: c.WorkQueueURL, DeadLetterURL: c.DeadLetterQueueURL},
+		Now:     time.Now,
+		Log:     log,
+		Metrics: &metrics.Recorder{Out: os.Stdout, Function: lambdacontext.FunctionName, Now: time.Now},
 	}, nil
 }

@@ -24,6 +24,9 @@ const (
 	needTags Action = "need tags" // not yet a decision: it hangs on the image's tags
 )
 
+// NotSelected is the reason for skipping an image that is not meant.
+const NotSelected = "not selected"
+
 // Decision is the plan for one image, or what became of it.
 type Decision struct {
 	Action    Action
@@ -94,7 +97,7 @@ func (o Order) decide(image Image, past *history, tags map[string]string, place 
 	}
 
 	if !o.Bounds.MatchesName(image.Name) || !o.Selection.MatchesName(image.Name) {
-		return decided(Skip, "not selected")
+		return decided(Skip, NotSelected)
 	}
 	switch types.ImageState(image.State) {
 	case types.ImageStateFailed:
@@ -141,7 +144,7 @@ func (o Order) decide(image Image, past *history, tags map[string]string, place 
 		return decided(needTags, "")
 	}
 	if !o.Bounds.MatchesTags(tags) || !o.Selection.MatchesTags(tags) {
-		return decided(Skip, "not selected")
+		return decided(Skip, NotSelected)
 	}
 	if marked {
 		return decided(Skip, "already exported")
@@ -160,7 +163,7 @@ func (o Order) missing(name string, place Place, now time.Time) Decision {
 	d := Decision{ImageName: name}
 	switch {
 	case !o.Bounds.MatchesName(name):
-		d.Action, d.Reason = Skip, "not selected"
+		d.Action, d.Reason = Skip, NotSelected
 	case !o.named(name):
 		d.Action, d.Reason = Skip, "the image was not found"
 	case o.Trigger.Type == trigger.ImageReady && now.Sub(o.Trigger.Time) < visibleAfter:

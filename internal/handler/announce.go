@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
 	"appstream-ami-exporter/internal/export"
+	"appstream-ami-exporter/internal/metrics"
 	"appstream-ami-exporter/internal/notify"
 	"appstream-ami-exporter/internal/trigger"
 	"appstream-ami-exporter/internal/work"
@@ -39,9 +41,22 @@ func (h *Handler) announceStart(ctx context.Context, t trigger.Trigger, d export
 	return errors.Join(told, watched)
 }
 
+// counted is the metric of each change that is told.
+var counted = map[notify.Type]metrics.Name{
+	notify.ExportStarted:   metrics.ExportsStarted,
+	notify.ExportCompleted: metrics.ExportsCompleted,
+	notify.ExportFailed:    metrics.ExportsFailed,
+	notify.ExportRejected:  metrics.ExportsRejected,
+	notify.ExportGivenUp:   metrics.ExportsGivenUp,
+}
+
 // tell publishes a notification. What SNS does not take now waits in the queue, since a trigger is delivered again for
 // some minutes only.
 func (h *Handler) tell(ctx context.Context, t trigger.Trigger, document notify.Document) error {
+	h.Metrics.Count(counted[document.Type], 1)
+	if document.DurationSeconds != nil {
+		h.Metrics.Measure(metrics.ExportDuration, time.Duration(*document.DurationSeconds)*time.Second)
+	}
 	published := h.Topic.Publish(ctx, document)
 	if published == nil {
 		h.Log.InfoContext(ctx, "published", "id", document.ID, "type", string(document.Type), "imageName", document.ImageName, "triggerId", t.ID)
@@ -64,7 +79,7 @@ func (h *Handler) document(kind notify.Type, t trigger.Trigger, imageName, id, s
 		SchemaVersion: notify.SchemaVersion,
 		ID:            id,
 		Type:          kind,
-		Time:          h.Now().UTC(),
+		Time:          h.Now().UTC().Truncate(time.Second),
 		Account:       h.Config.Place.Account,
 		Region:        h.Config.Place.Region,
 		ImageName:     imageName,

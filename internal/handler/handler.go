@@ -13,6 +13,7 @@ import (
 
 	"appstream-ami-exporter/internal/config"
 	"appstream-ami-exporter/internal/export"
+	"appstream-ami-exporter/internal/metrics"
 	"appstream-ami-exporter/internal/notify"
 	"appstream-ami-exporter/internal/trigger"
 	"appstream-ami-exporter/internal/work"
@@ -26,12 +27,16 @@ type Handler struct {
 	Queue    work.Queue
 	Now      func() time.Time
 	Log      *slog.Logger
+	Metrics  *metrics.Recorder
 }
 
 // Invoke takes the payload of one invocation and returns its reply; it is aws-lambda-go's Handler. It takes bytes, since
 // what comes may be no JSON at all, and the one who sent it should read a sentence about that.
 func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	reply, err := h.handle(ctx, payload)
+	if err := h.Metrics.Flush(); err != nil {
+		h.Log.WarnContext(ctx, "the metrics of this invocation are lost", "error", err.Error())
+	}
 	if err != nil {
 		// Logged here, since aws-lambda-go's own line has neither the request id nor a level that survives filtering.
 		h.Log.ErrorContext(ctx, "invocation failed", "error", err.Error())

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
 	"appstream-ami-exporter/internal/export"
+	"appstream-ami-exporter/internal/metrics"
 	"appstream-ami-exporter/internal/trigger"
 	"appstream-ami-exporter/internal/work"
 )
@@ -19,10 +21,12 @@ import (
 // own. Watches are one call each and go side by side; requests may each read all of AppStream and go one by one.
 func (h *Handler) batch(ctx context.Context, records []trigger.Record) events.SQSEventResponse {
 	again := make([]bool, len(records))
+	since := make([]time.Time, len(records))
 	var side sync.WaitGroup
 	var requests []func()
 	for i, record := range records {
 		item, err := work.Decode(record.Body)
+		since[i] = item.Since
 		handle := func() { again[i] = !h.item(ctx, record, item) }
 		switch {
 		case err != nil:
@@ -38,6 +42,7 @@ func (h *Handler) batch(ctx context.Context, records []trigger.Record) events.SQ
 	}
 	side.Wait()
 
+	h.measureAge(since, again)
 	response := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
 	for i, record := range records {
 		if again[i] {
@@ -46,6 +51,17 @@ func (h *Handler) batch(ctx context.Context, records []trigger.Record) events.SQ
 	}
 	h.Log.InfoContext(ctx, "batch finished", "messages", len(records), "kept", len(response.BatchItemFailures))
 	return response
+}
+
+// measureAge measures the oldest work that is unfinished after this batch, or no age at all where nothing is.
+func (h *Handler) measureAge(since []time.Time, again []bool) {
+	var oldest time.Duration
+	for i, t := range since {
+		if again[i] && !t.IsZero() {
+			oldest = max(oldest, h.Now().Sub(t))
+		}
+	}
+	h.Metrics.Measure(metrics.OldestWorkAge, oldest)
 }
 
 // bury moves a message that cannot be read out of the way of the others, to where somebody can look at it.

@@ -52,6 +52,7 @@ func (r Reply) filled() Reply {
 type tally struct {
 	mutex    sync.Mutex
 	reply    Reply
+	selected int // images that the selection means
 	skipped  int
 	problems []error // what could be neither published nor queued
 }
@@ -60,6 +61,9 @@ func (t *tally) add(d export.Decision) {
 	entry := Entry{ImageName: d.ImageName, AMIName: d.AMIName, TaskID: d.TaskID, Reason: d.Reason, Hint: d.Hint}
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
+	if d.Reason != export.NotSelected {
+		t.selected++
+	}
 	switch d.Action {
 	case export.Export, export.Announce:
 		if d.Task == nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"appstream-ami-exporter/internal/export"
+	"appstream-ami-exporter/internal/metrics"
 	"appstream-ami-exporter/internal/trigger"
 	"appstream-ami-exporter/internal/work"
 )
@@ -71,7 +72,25 @@ func (h *Handler) run(ctx context.Context, order export.Order) (*tally, error) {
 			tally.problem(h.tell(ctx, order.Trigger, h.rejected(order.Trigger, d)))
 		}
 	})
+	if err == nil && !order.DryRun {
+		h.count(order, tally)
+	}
 	return tally, err
+}
+
+// count counts what a plan found: once for each trigger, not again each time that the rest of it comes from the queue.
+func (h *Handler) count(order export.Order, tally *tally) {
+	if order.Only != nil {
+		return
+	}
+	if order.Trigger.Type == trigger.Schedule {
+		h.Metrics.Count(metrics.Sweeps, 1)
+	}
+	h.Metrics.Count(metrics.ImagesSelected, tally.selected)
+	h.Metrics.Count(metrics.ImagesSkipped, tally.skipped)
+	h.Metrics.Count(metrics.ImagesWaiting, len(tally.reply.Waiting))
+	h.Metrics.Count(metrics.ExportsStarted, 0)
+	h.Metrics.Count(metrics.ExportsRejected, 0)
 }
 
 // roomForNames is how many bytes of image names go into one message: with the rest of a request, tags of 50 times 384

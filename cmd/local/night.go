@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
+
+	"appstream-ami-exporter/internal/localaws"
+)
+
+// night shows one: the schedule fires, an image becomes ready, exports run and end, and every notification is shown as it
+// arrives. It fails if the night does not end as it must.
+func night(ctx context.Context, w io.Writer, bootstrap, template string) error {
+	out := newScreen(w)
+	account, err := deploy(ctx, bootstrap, template, out)
+	if err != nil {
+		return err
+	}
+	defer account.Close()
+	furnish(account.AppStream)
+	out.heading("One night of the AppStream AMI Exporter",
+		fmt.Sprintf("The compiled function runs behind the Lambda Runtime API; AppStream, EventBridge, SQS and SNS are local. Time runs %d times faster:", speed),
+		"the times at the left are the night's, durations inside notifications are real ones. AppStream exports three images at a time here.")
+
+	stopMail := out.showMail(account)
+	out.start(time.Now())
+	payload, err := account.FireSchedule(time.Now().Truncate(time.Second))
+	if err != nil {
+		return err
+	}
+	out.event("schedule", "EventBridge Scheduler fires: %s", payload)
+
+	if err := out.until(ctx, 10*time.Minute); err != nil {
+		return err
+	}
+	if err := newImage(account, out); err != nil {
+		return err
+	}
+	err = account.Settle(ctx)
+	stopMail()
+	if err != nil {
+		return err
+	}
+	return morning(account, out)
+}
+
+// newImage has an image builder begin an image, which CloudTrail reports while it is still PENDING.
+func newImage(account *localaws.Account, out *screen) error {
+	const name = "win2022-hr-2"
+	account.AppStream.PutImage(localaws.Image{
+		Name: name, State: types.ImageStatePending,
+		Becomes: []localaws.StateChange{{After: compressed(18 * time.Minute), State: types.ImageStateAvailable}},
+	})
+	now := time.Now().UTC().Format(time.RFC3339)
+	event, err := json.Marshal(map[string]any{
+		"version": "0", "id": "f2d0a6b8-6d5e-4a0e-9a0c-3f7b0a1c2d3e", "source": "aws.appstream", "detail-type": "AWS Service Event via CloudTrail",
+		"account": "123456789012", "region": "eu-west-1", "time": now, "resources": []string{},
+		"detail": map[string]any{
+			"eventVersion": "1.09", "eventTime": now, "eventSource": "appstream.amazonaws.com", "eventName": "CreateImage", "eventType": "AwsServiceEvent",
+			"eventID": "0b6f9f0a-58c1-4f62-8a3e-1f5a4f0e9c11", "requestParameters": nil, "responseElements": nil,
+			"serviceEventDetails": map[string]any{"ImageName": name, "ImageState": "PENDING"},
+		},
+	})
+	if err != nil {
+		return err
+	}
+	matched, err := account.PutEvent(event)
+	if err != nil {
+		return err
+	}
+	if !matched {
+		return fmt.Errorf("no rule of the template takes the event of %s", name)
+	}
+	out.event("image", "an image builder begins the image %s; CloudTrail tells EventBridge", name)
+	return nil
+}
+
+// morning shows what the night has left, and checks it.
+func morning(account *localaws.Account, out *screen) error {
+	expected := map[string]string{
+		"win2022-base-7": "ExportCompleted", "win2025-office-12": "ExportFailed", "win2022-cad-3": "ExportCompleted",
+		"win2025-lab-1": "ExportCompleted", "win2022-hr-2": "ExportCompleted",
+	}
+	notifications, err := account.Notifications()
+	if err != nil {
+		return err
+	}
+	last := map[string]string{}
+	for _, n := range notifications {
+		last[n.Attributes["imageName"]] = n.Attributes["type"]
+	}
+	for image, want := range expected {
+		if last[image] != want {
+			return fmt.Errorf("the last notification of %s is %q, not %s", image, last[image], want)
+		}
+	}
+	for _, queue := range []localaws.Queue{account.WorkQueue, account.DeadLetterQueue, account.FailedEventsQueue} {
+		if left := account.Queues.Messages(queue); len(left) > 0 {
+			return fmt.Errorf("%d messages are left in %s", len(left), queue.Name)
+		}
+	}
+	out.event("morning", "all queues are empty, %d notifications were sent; these AMIs are new:", len(notifications))
+	for _, ami := range account.AppStream.AMIs() {
+		out.detail("%s  %s", ami.ID, ami.Name)
+	}
+	out.mails(notifications, "ExportCompleted", "ExportFailed")
+	return nil
+}
+
+// oneEvent sends the event of a file to the function and shows what becomes of it.
+func oneEvent(ctx context.Context, w io.Writer, bootstrap, template, path string) error {
+	payload, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	out := newScreen(w)
+	account, err := deploy(ctx, bootstrap, template, out)
+	if err != nil {
+		return err
+	}
+	defer account.Close()
+	furnish(account.AppStream)
+	// The images that the samples in events/ name beside those of the night.
+	for _, name := range []string{"prod-office-1", "prod-test", "win2022-base-8", "win2025-imported-1", "win2022-base-7-copy", "win2025-dev-3"} {
+		account.AppStream.PutImage(localaws.Image{Name: name, Tags: map[string]string{"Backup": "yes"}})
+	}
+	stopMail := out.showMail(account)
+	out.start(time.Now())
+	out.rules(account, payload)
+	out.event("invoke", "the function gets %s", path)
+	result, err := account.Function.Invoke(ctx, payload)
+	if err != nil {
+		return err
+	}
+	out.reply(result)
+	err = account.Settle(ctx)
+	stopMail()
+	if err != nil {
+		return err
+	}
+	notifications, err := account.Notifications()
+	if err != nil {
+		return err
+	}
+	out.event("end", "all is done: %d notifications, %d messages in the dead-letter queue", len(notifications), len(account.Queues.Messages(account.DeadLetterQueue)))
+	return nil
+}

@@ -1,0 +1,219 @@
+package localaws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Account is a local AWS account with the template's stack deployed in it: the compiled function behind the Lambda Runtime
+// API, its queues and topic, its schedule and rules, and AppStream.
+type Account struct {
+	AppStream *AppStream
+	Gateway   *Gateway
+	Queues    *Queues
+	Function  *Function
+	Stack     *Stack
+
+	WorkQueue         Queue
+	DeadLetterQueue   Queue
+	FailedEventsQueue Queue
+	Inbox             Queue // subscribed to the topic: what an administrator receives
+
+	mapping *Mapping
+}
+
+// AccountOptions say which function is deployed, how, and into what kind of account.
+type AccountOptions struct {
+	Template   string            // path of template.yaml
+	Parameters map[string]string // of the template, where not the defaults
+	Bootstrap  string            // path of the compiled function
+	AppStream  AppStreamOptions
+
+	// Scale compresses the waits of queues and retries: at 60, a minute passes in one real second. What AppStream
+	// takes for an export or an image is for AppStreamOptions to say.
+	Scale float64
+
+	// Timeout of the function, where it is not to be the template's.
+	Timeout time.Duration
+
+	// Latency is added to every call of the function to AWS.
+	Latency time.Duration
+
+	// Environment is set over the variables that the template gives the function.
+	Environment map[string]string
+
+	// FIFOTopic has the stack publish to an existing FIFO topic.
+	FIFOTopic bool
+
+	// OnLog and OnCall, if set, are told of the function's log lines and its calls. They must not block.
+	OnLog  func(LogLine)
+	OnCall func(Call)
+}
+
+const (
+	accountID     = "123456789012"
+	accountRegion = "eu-west-1"
+)
+
+// StartAccount deploys the stack. Close must be called when it is not needed any more.
+func StartAccount(ctx context.Context, options AccountOptions) (*Account, error) {
+	a := &Account{
+		AppStream: NewAppStream(options.AppStream),
+		Queues:    NewQueues(QueuesOptions{Region: accountRegion, AccountID: accountID, Scale: options.Scale}),
+	}
+	if err := a.deploy(ctx, options); err != nil {
+		return nil, errors.Join(fmt.Errorf("deploy the stack: %w", err), a.Close())
+	}
+	return a, nil
+}
+
+func (a *Account) deploy(ctx context.Context, options AccountOptions) error {
+	template, err := LoadTemplate(options.Template, options.Parameters)
+	if err != nil {
+		return err
+	}
+	// Once with made-up names to learn what the queues are to be, and again with their real ones.
+	plan, err := template.Stack(nil)
+	if err != nil {
+		return err
+	}
+	physical, topic, err := a.createQueues(plan, options.FIFOTopic)
+	if err != nil {
+		return err
+	}
+	if a.Stack, err = template.Stack(physical); err != nil {
+		return err
+	}
+	a.Gateway = NewGateway(GatewayOptions{AppStream: a.AppStream, Queues: a.Queues, Latency: options.Latency, OnCall: options.OnCall})
+
+	function := a.Stack.Function
+	environment := function.Environment
+	if options.FIFOTopic {
+		environment["TOPIC_ARN"] = topic.ARN
+	}
+	for name, value := range options.Environment {
+		environment[name] = value
+	}
+	timeout := function.Timeout
+	if options.Timeout > 0 {
+		timeout = options.Timeout
+	}
+	a.Function = NewFunction(FunctionOptions{
+		Environment: EnvironmentOptions{
+			Binary:       options.Bootstrap,
+			FunctionName: function.Name,
+			Region:       accountRegion,
+			AccountID:    accountID,
+			MemorySize:   function.MemorySize,
+			Variables:    environment,
+			Gateway:      a.Gateway,
+			OnLog:        options.OnLog,
+		},
+		Timeout:              timeout,
+		MaximumConcurrency:   a.Stack.Mapping.MaximumConcurrency,
+		MaximumRetryAttempts: &function.RetryAttempts,
+		OnFailure:            &a.FailedEventsQueue,
+		Queues:               a.Queues,
+		Scale:                options.Scale,
+	})
+	if err := a.Function.Warm(ctx); err != nil {
+		return err
+	}
+	a.mapping = StartMapping(MappingOptions{
+		Queues:                  a.Queues,
+		Queue:                   a.WorkQueue,
+		Function:                a.Function,
+		BatchSize:               a.Stack.Mapping.BatchSize,
+		ReportBatchItemFailures: a.Stack.Mapping.ReportBatchItemFailures,
+	})
+	return nil
+}
+
+// createQueues makes the template's queues and its topic, and returns what their references in the template are.
+func (a *Account) createQueues(plan *Stack, fifo bool) (Physical, Topic, error) {
+	values := map[[2]string]string{}
+	create := func(logicalID string, deadLetter *Queue) (Queue, error) {
+		planned := plan.Queues[logicalID]
+		queue, err := a.Queues.CreateQueue(logicalID, QueueOptions{
+			VisibilityTimeout: planned.VisibilityTimeout,
+			DeadLetter:        deadLetter,
+			MaxReceiveCount:   planned.MaxReceiveCount,
+		})
+		values[[2]string{logicalID, ""}], values[[2]string{logicalID, "Arn"}], values[[2]string{logicalID, "QueueName"}] = queue.URL, queue.ARN, queue.Name
+		return queue, err
+	}
+	var errs [4]error
+	a.DeadLetterQueue, errs[0] = create("DeadLetterQueue", nil)
+	a.WorkQueue, errs[1] = create("WorkQueue", &a.DeadLetterQueue)
+	a.FailedEventsQueue, errs[2] = create("FailedEventsQueue", nil)
+	a.Inbox, errs[3] = a.Queues.CreateQueue("Inbox", QueueOptions{})
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, Topic{}, err
+	}
+	name := "Topic"
+	if fifo {
+		name += ".fifo"
+	}
+	topic, err := a.Queues.CreateTopic(name)
+	if err != nil {
+		return nil, Topic{}, err
+	}
+	values[[2]string{"Topic", ""}], values[[2]string{"Topic", "TopicArn"}] = topic.ARN, topic.ARN
+	return func(logicalID, attribute string) (string, bool) {
+		value, ok := values[[2]string{logicalID, attribute}]
+		return value, ok
+	}, topic, a.Queues.Subscribe(topic, a.Inbox, SubscribeOptions{})
+}
+
+// PutEvent does with an event what EventBridge does: each rule of the stack that it matches sends it to the function. It
+// tells whether one did.
+func (a *Account) PutEvent(event []byte) (bool, error) {
+	matched := false
+	for _, rule := range a.Stack.Rules {
+		matches, err := rule.Matches(event)
+		if err != nil {
+			return matched, fmt.Errorf("rule %s: %w", rule.Name, err)
+		}
+		if matches {
+			a.Function.InvokeAsync(event)
+			matched = true
+		}
+	}
+	return matched, nil
+}
+
+// FireSchedule does what EventBridge Scheduler does at the scheduled time. It returns what the function gets.
+func (a *Account) FireSchedule(scheduled time.Time) ([]byte, error) {
+	payload, err := a.Stack.Schedule.Payload(scheduled)
+	if err != nil {
+		return nil, err
+	}
+	if a.Stack.Schedule.Enabled {
+		a.Function.InvokeAsync(payload)
+	}
+	return payload, nil
+}
+
+// Settle waits until nothing is going on and nothing is left to do.
+func (a *Account) Settle(ctx context.Context) error { return a.mapping.Settle(ctx) }
+
+// Notifications are what the topic has delivered so far, oldest first.
+func (a *Account) Notifications() ([]Notification, error) { return a.Queues.Notifications(a.Inbox) }
+
+// Close ends the function's processes and removes everything.
+func (a *Account) Close() error {
+	if a.Function != nil {
+		a.Function.Close()
+	}
+	if a.mapping != nil {
+		a.mapping.Close()
+	}
+	var err error
+	if a.Gateway != nil {
+		err = a.Gateway.Close()
+	}
+	a.Queues.Close()
+	return err
+}
