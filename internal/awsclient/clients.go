@@ -44,6 +44,8 @@ func New(ctx context.Context) (Clients, error) {
 	if err != nil {
 		return Clients{}, fmt.Errorf("load the AWS configuration: %w", err)
 	}
+	// Only now: the SDK can add the certificates of AWS_CA_BUNDLE to no other client than its own.
+	cfg.HTTPClient = wholeBody{cfg.HTTPClient}
 	return Clients{
 		AppStream: appstream.NewFromConfig(cfg),
 		SNS:       sns.NewFromConfig(cfg),
@@ -51,9 +53,9 @@ func New(ctx context.Context) (Clients, error) {
 	}, nil
 }
 
-func httpClient() wholeBody {
-	return wholeBody{awshttp.NewBuildableClient().
+func httpClient() *awshttp.BuildableClient {
+	return awshttp.NewBuildableClient().
 		WithTimeout(attemptLimit).
 		WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialLimit }).
-		WithTransportOptions(func(t *http.Transport) { t.IdleConnTimeout = idleLimit })}
+		WithTransportOptions(func(t *http.Transport) { t.IdleConnTimeout = idleLimit })
 }

@@ -151,8 +151,17 @@ func (e *environment) arn(name, service string) arn.ARN {
 		e.problem(name, fmt.Errorf("it is the ARN of something in %s", parsed.Service))
 	case service == "iam" && !strings.HasPrefix(parsed.Resource, "role/"):
 		e.problem(name, errors.New("it is not the ARN of a role"))
+	case !isAccount(parsed.AccountID):
+		// The ARNs of images are made with the role's account, so a wrong one would hide them all.
+		e.problem(name, errors.New("its account is not 12 digits"))
+	case parsed.Partition == "" || service == "sns" && (parsed.Region == "" || parsed.Resource == ""):
+		e.problem(name, errors.New("a part of the ARN is empty"))
 	}
 	return parsed
+}
+
+func isAccount(id string) bool {
+	return len(id) == 12 && strings.Trim(id, "0123456789") == ""
 }
 
 func (e *environment) url(name string) string {
@@ -168,7 +177,10 @@ func (e *environment) url(name string) string {
 
 func (e *environment) number(name string, low, high int) int {
 	value, err := strconv.Atoi(e.get(name))
-	if err != nil || value < low || value > high {
+	switch {
+	case errors.Is(err, strconv.ErrSyntax):
+		e.problem(name, errors.New("it is not a whole number"))
+	case err != nil || value < low || value > high:
 		e.problem(name, errors.New("it is out of range"))
 	}
 	return value
@@ -185,11 +197,12 @@ func (e *environment) boolean(name string) bool {
 	return false
 }
 
-// pairs reads Key=Value,Key=Value. A value may hold "=", neither may hold a comma.
+// pairs reads Key=Value,Key=Value. A value may hold "=", neither may hold a comma. Spaces around them are no part of them.
 func (e *environment) pairs(name string) map[string]string {
 	pairs := map[string]string{}
 	for _, entry := range list(e.get(name)) {
 		key, value, ok := strings.Cut(entry, "=")
+		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
 		switch _, twice := pairs[key]; {
 		case !ok || key == "":
 			e.problem(name, fmt.Errorf("%.140q is not Key=Value", entry))

@@ -22,6 +22,8 @@ func amiNameRune(r rune) bool { return alphanumeric(r) || strings.ContainsRune("
 
 func imageNameRune(r rune) bool { return alphanumeric(r) || strings.ContainsRune("_.-", r) }
 
+func patternRune(r rune) bool { return imageNameRune(r) || strings.ContainsRune(`*?[]^\`, r) }
+
 func isImageName(name string) bool {
 	return len(name) >= 1 && len(name) <= 101 && alphanumeric(rune(name[0])) && only(name, imageNameRune)
 }

@@ -45,7 +45,7 @@ func (e *Exporter) Mark(ctx context.Context, task types.ExportImageTask) (marked
 	if len(images) == 0 || task.CreatedDate != nil && images[0].Created.After(*task.CreatedDate) {
 		return false, nil
 	}
-	tags := map[string]string{TagAMIName: aws.ToString(task.AmiName)}
+	tags := map[string]string{TagAMIName: markerOf(aws.ToString(task.AmiName))}
 	if id := aws.ToString(task.AmiId); id != "" {
 		tags[TagAMIID] = id
 	}

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,7 +57,7 @@ func (e *Exporter) look(ctx context.Context, order Order) (sight, error) {
 		wait.Go(func() { seen.tags = e.tagsOf(ctx, names) })
 	}
 	wait.Wait()
-	if err := errors.Join(imagesErr, tasksErr); err != nil {
+	if err := cmp.Or(imagesErr, tasksErr); err != nil {
 		return sight{}, fmt.Errorf("cannot read AppStream's images and export tasks: %w", err)
 	}
 	return seen, nil
@@ -111,7 +112,7 @@ func (e *Exporter) allImages(ctx context.Context) ([]Image, error) {
 		shared, sharedErr = e.describe(ctx, &appstream.DescribeImagesInput{Type: types.VisibilityTypeShared})
 	})
 	wait.Wait()
-	if err := errors.Join(privateErr, sharedErr); err != nil {
+	if err := cmp.Or(privateErr, sharedErr); err != nil { // one sentence: both say the same, as a rule
 		return nil, err
 	}
 	have := make(map[string]bool, len(private))
@@ -144,19 +145,23 @@ func (e *Exporter) describe(ctx context.Context, input *appstream.DescribeImages
 				images = append(images, slim(image))
 			}
 		}
-		if !turn(&input.NextToken, page.NextToken) {
-			return images, nil
+		more, err := turn(&input.NextToken, page.NextToken)
+		if err != nil || !more {
+			return images, err
 		}
 	}
 }
 
-// turn moves to the next page, and tells whether there is one: a token that repeats would never end.
-func turn(token **string, next *string) bool {
-	if aws.ToString(next) == "" || aws.ToString(next) == aws.ToString(*token) {
-		return false
+// turn moves to the next page and tells whether there is one. A token that repeats would never end.
+func turn(token **string, next *string) (more bool, err error) {
+	if aws.ToString(next) == "" {
+		return false, nil
+	}
+	if aws.ToString(next) == aws.ToString(*token) {
+		return false, errors.New("AppStream repeats a page of its listing instead of going on")
 	}
 	*token = next
-	return true
+	return true, nil
 }
 
 func slim(image types.Image) Image {
@@ -197,8 +202,9 @@ func (e *Exporter) eachTask(ctx context.Context, do func(types.ExportImageTask))
 		for _, task := range page.ExportImageTasks {
 			do(task)
 		}
-		if !turn(&input.NextToken, page.NextToken) {
-			return nil
+		more, err := turn(&input.NextToken, page.NextToken)
+		if err != nil || !more {
+			return err
 		}
 	}
 }

@@ -16,6 +16,9 @@ const (
 	minAMIName     = 3
 	maxAMIName     = 128
 	maxDescription = 256
+
+	// maxTemplate is ours: four times what AppStream takes of the result, so that a request stays small in the queue.
+	maxTemplate = 1024
 )
 
 // Both forms are legal in AMI names, which ISO 8601 with colons is not, and sort by time.
@@ -52,7 +55,10 @@ var placeholders = map[string]func(values) string{
 // name could not both be exported, and else only what AppStream takes in an AMI name.
 func ParseNameTemplate(text string) (Template, error) {
 	t, err := parseTemplate("AMI name", text)
-	problems := []error{err}
+	if err != nil {
+		return t, err
+	}
+	var problems []error
 	if !t.uses("{image}") {
 		problems = append(problems, fmt.Errorf("the AMI name template %.200q lacks {image}: all images would get one name", text))
 	}
@@ -71,6 +77,9 @@ func ParseDescriptionTemplate(text string) (Template, error) {
 }
 
 func parseTemplate(what, text string) (t Template, err error) {
+	if len(text) > maxTemplate {
+		return t, fmt.Errorf("the %s template is %d bytes long, %d are the most", what, len(text), maxTemplate)
+	}
 	for rest := text; rest != ""; {
 		brace := strings.IndexAny(rest, "{}")
 		if brace < 0 {

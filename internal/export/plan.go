@@ -2,8 +2,10 @@ package export
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
 	"appstream-ami-exporter/internal/trigger"
@@ -110,21 +112,21 @@ func (o Order) decide(image Image, past *history, tags map[string]string, place 
 	}
 
 	// Without the time of creation the name would not tell this image from a later one that has its name.
-	if image.Created.IsZero() && o.AMIName == "" && (o.Name.uses("{created}") || o.Description.uses("{created}")) {
+	if image.Created.IsZero() && (o.AMIName == "" && o.Name.uses("{created}") || o.Description.uses("{created}")) {
 		return decided(Wait, "AppStream reports no creation time yet")
 	}
 	d.AMIName = o.amiNameFor(image, place)
 	imageARN := place.ImageARN(image.Name)
-	marked := tags[TagAMIName] == d.AMIName
+	marked := tags[TagAMIName] == markerOf(d.AMIName)
 	before := past.byAMIName[d.AMIName]
 
 	if own := past.own(imageARN, d.AMIName); own != nil {
 		if own.State == types.ExportImageTaskStateCompleted && tags == nil {
 			return decided(needTags, "")
 		}
-		d.AMIName, d.TaskID = *own.AmiName, *own.TaskId
-		if completed(own.State) && tags[TagAMIName] == d.AMIName {
-			return decided(Skip, "already exported") // the marker is set when all is announced
+		d.AMIName, d.TaskID = aws.ToString(own.AmiName), aws.ToString(own.TaskId)
+		if completed(own.State) && tags[TagAMIName] == markerOf(d.AMIName) {
+			return decided(Skip, "already exported") // marked by its watch, which tells the end as well
 		}
 		d.Task = own
 		return decided(Announce, "started by this trigger before")
@@ -156,6 +158,40 @@ func (o Order) decide(image Image, past *history, tags map[string]string, place 
 		return decided(Skip, fmt.Sprintf("failed %d times", maxFailures))
 	}
 	return decided(Export, "")
+}
+
+// absentees are the images that this order has to do with and that AppStream does not show: those asked for by name, and
+// those whose export this very trigger started before they were deleted.
+func (o Order) absentees(seen sight, place Place) []string {
+	if o.Only != nil || len(seen.past.ownByARN) == 0 {
+		return seen.missing // of a request, the others were settled when those that are left were queued
+	}
+	names := slices.Clone(seen.missing)
+	known := make(map[string]bool, len(seen.images)+len(names))
+	for _, image := range seen.images {
+		known[image.Name] = true
+	}
+	for _, name := range names {
+		known[name] = true
+	}
+	for arn := range seen.past.ownByARN {
+		if name := ImageNameOf(arn); !known[name] && arn == place.ImageARN(name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// absent is the plan for an image that AppStream does not show. What this trigger started is told also when the image is gone.
+func (o Order) absent(name string, past *history, place Place, now time.Time) Decision {
+	own := past.ownByARN[place.ImageARN(name)]
+	if own == nil {
+		return o.missing(name, place, now)
+	}
+	return Decision{
+		Action: Announce, ImageName: name, AMIName: aws.ToString(own.AmiName), TaskID: aws.ToString(own.TaskId), Task: own,
+		Reason: "started by this trigger before",
+	}
 }
 
 // missing is the plan for a named image that AppStream does not show.

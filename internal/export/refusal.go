@@ -61,11 +61,15 @@ func classify(err error, roleARN string) *Refusal {
 	if reply, ok := errors.AsType[*awshttp.ResponseError](err); ok && reply.HTTPStatusCode() >= http.StatusInternalServerError || api.ErrorFault() == smithy.FaultServer {
 		return r
 	}
+	if reply, ok := errors.AsType[*awshttp.ResponseError](err); ok && reply.HTTPStatusCode() == http.StatusTooManyRequests {
+		r.kind, r.Hint = limited, "Nothing needs to be done: it is tried again."
+		return r
+	}
 	switch r.Code {
 	case "LimitExceededException":
 		r.kind = limited
 		r.Hint = "Nothing needs to be done: it is tried again. AWS Support can raise the limit."
-	case "ThrottlingException", "Throttling", "ThrottledException", "TooManyRequestsException", "RequestLimitExceeded", "RequestLimitExceededException", "RequestThrottled", "RequestThrottledException", "SlowDown", "PriorRequestNotComplete":
+	case "ThrottlingException", "EC2ThrottledException", "BandwidthLimitExceeded", "Throttling", "ThrottledException", "TooManyRequestsException", "RequestLimitExceeded", "RequestLimitExceededException", "RequestThrottled", "RequestThrottledException", "SlowDown", "PriorRequestNotComplete":
 		r.kind = limited
 		r.Hint = "Nothing needs to be done: it is tried again."
 	case "ConcurrentModificationException":
@@ -74,11 +78,14 @@ func classify(err error, roleARN string) *Refusal {
 	case "ResourceNotAvailableException":
 		r.kind = notReady
 		r.Hint = "Nothing needs to be done: it is tried again until the image is available."
-	case "ExpiredToken", "ExpiredTokenException", "RequestExpired", "InternalFailure", "ServiceUnavailable", "InternalServerException", "ServiceUnavailableException":
+	case "ExpiredToken", "ExpiredTokenException", "RequestExpired", "InternalFailure", "ServiceUnavailable", "InternalServerException", "ServiceUnavailableException", "RequestTimeout", "RequestTimeoutException":
 		return r
+	case "UnrecognizedClientException", "InvalidClientTokenId", "InvalidSignatureException", "SignatureDoesNotMatch", "MissingAuthenticationTokenException", "IncompleteSignature":
+		r.kind = refused
+		r.Hint = "AWS does not know the credentials of the function: check that its role exists and that AppStream is available in this Region."
 	case "ResourceNotFoundException":
 		r.kind = gone
-		r.Hint = "Check that the image still exists in this account and Region."
+		r.Hint = "Check that the image, or the export task, still exists in this account and Region."
 	case "InvalidRoleException":
 		r.kind = refused
 		r.Hint = "Check the export role " + roleARN + ": it must exist, its trust policy must let appstream.amazonaws.com assume it, and it must allow ec2:CopyImage, ec2:DescribeImages and ec2:CreateTags."

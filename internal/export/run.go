@@ -31,8 +31,8 @@ func (e *Exporter) Run(ctx context.Context, order Order, settle func(Decision)) 
 	if err != nil {
 		return err
 	}
-	for _, name := range seen.missing {
-		settle(order.missing(name, e.Place, e.Now()))
+	for _, name := range order.absentees(seen, e.Place) {
+		settle(order.absent(name, seen.past, e.Place, e.Now()))
 	}
 	run := &run{Exporter: e, order: order, seen: seen, settle: settle}
 	var undecided []Image
@@ -80,11 +80,15 @@ func (r *run) one(ctx context.Context, image Image) {
 			refusal, _ := errors.AsType[*Refusal](err)
 			switch {
 			case refusal.kind == gone:
-				r.settle(r.order.missing(image.Name, r.Place, r.Now()))
+				r.settle(r.order.absent(image.Name, r.seen.past, r.Place, r.Now()))
 			case refusal.Passing():
 				wait("its tags cannot be read: " + err.Error())
 			default:
-				r.settle(reject(Decision{ImageName: image.Name}, "its tags cannot be read", refusal))
+				d := reject(Decision{ImageName: image.Name}, "its tags cannot be read", refusal)
+				if started := r.order.decide(image, r.seen.past, map[string]string{}, r.Place); started.Action == Announce {
+					d = started // it needs no tags to be told
+				}
+				r.settle(d)
 			}
 			return
 		}

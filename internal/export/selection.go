@@ -37,6 +37,15 @@ func ParseSelection(patterns []string, tag map[string]string) (Selection, error)
 			selection.names[pattern] = true
 		}
 	}
+	if names, alone := selection.Names(); alone && len(names) == 0 {
+		problems = append(problems, errors.New("every image that is named is excluded as well, so none is selected"))
+	}
+	if size := size(selection.patterns) + size(selection.exclude); size > maxPatterns {
+		problems = append(problems, fmt.Errorf("the image patterns and exclusions are %d bytes long together, %d are the most", size, maxPatterns))
+	}
+	if len(tag) > maxTags {
+		problems = append(problems, fmt.Errorf("%d tags are asked for, but an image has at most %d", len(tag), maxTags))
+	}
 	for key, value := range tag {
 		if err := CheckTag(key, value); err != nil {
 			problems = append(problems, err)
@@ -45,9 +54,22 @@ func ParseSelection(patterns []string, tag map[string]string) (Selection, error)
 	return selection, errors.Join(problems...)
 }
 
+// maxPatterns keeps a request small enough for the queue; a hundred patterns of the longest names fit twice.
+const maxPatterns = 20_000
+
+func size(entries []string) (bytes int) {
+	for _, entry := range entries {
+		bytes += len(entry)
+	}
+	return bytes
+}
+
 func checkPattern(pattern string) error {
 	if !isGlob(pattern) {
 		return CheckImageName(pattern)
+	}
+	if !only(pattern, patternRune) {
+		return fmt.Errorf("the image pattern %.120q holds a character that no image name has: allowed are letters, digits, dots, underscores, hyphens and the * ? [ ] ^ \\ of patterns", pattern)
 	}
 	if len(pattern) > 256 {
 		// Matching costs grow with every star; no name is longer than 101.

@@ -1,6 +1,8 @@
 package export
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -24,6 +26,16 @@ const (
 	TagAMIName = tagPrefix + "ami-name"
 	TagAMIID   = tagPrefix + "ami-id"
 )
+
+// markerOf is the value of the marker that stands for an AMI name: the name itself, or a hash of it where it holds a
+// parenthesis, which AMI names may and tag values may not.
+func markerOf(amiName string) string {
+	if only(amiName, tagRune) {
+		return amiName
+	}
+	sum := sha256.Sum256([]byte(amiName))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
 
 // Limits of AppStream's own.
 // https://docs.aws.amazon.com/appstream2/latest/APIReference/API_CreateExportImageTask.html

@@ -32,10 +32,10 @@ func decodeBatch(payload []byte) (Input, error) {
 	records := make([]Record, 0, len(batch.Records))
 	for i, r := range batch.Records {
 		if r.EventSource != "aws:sqs" {
-			return Input{}, fmt.Errorf("Records[%d] comes from %.64q; %s", i, r.EventSource, accepted)
+			return Input{}, fmt.Errorf("message Records[%d] comes from %.64q; %s", i, r.EventSource, accepted)
 		}
 		if r.MessageID == "" {
-			return Input{}, fmt.Errorf("Records[%d] has no messageId", i)
+			return Input{}, fmt.Errorf("message Records[%d] has no messageId", i)
 		}
 		receives, err := strconv.Atoi(r.Attributes.ApproximateReceiveCount)
 		if err != nil {

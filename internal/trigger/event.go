@@ -46,13 +46,13 @@ func decodeEvent(payload []byte, inv Invocation) (Input, error) {
 }
 
 func decodeSchedule(event envelope, inv Invocation) Input {
-	t, err := time.Parse(time.RFC3339, event.Time)
-	if err != nil || len(event.Resources) == 0 {
+	t, ok := parseTime(event.Time)
+	if !ok || len(event.Resources) == 0 {
 		// A hand-made event: nothing in it tells this run from another, Lambda's request id does.
 		return Input{Trigger: Trigger{Type: Schedule, ID: fit(inv.RequestID), Time: eventTime(event, inv)}}
 	}
-	id := event.Resources[0] + "@" + t.UTC().Format(time.RFC3339)
-	return Input{Trigger: Trigger{Type: Schedule, ID: fit(id), Time: t.UTC()}}
+	id := event.Resources[0] + "@" + t.Format(time.RFC3339)
+	return Input{Trigger: Trigger{Type: Schedule, ID: fit(id), Time: t}}
 }
 
 // cloudTrail is the detail of an event that CloudTrail delivers. CreateImage by an image builder is a
@@ -135,8 +135,16 @@ func imageReady(name, id string, t time.Time, inv Invocation) Input {
 }
 
 func eventTime(event envelope, inv Invocation) time.Time {
-	if t, err := time.Parse(time.RFC3339, event.Time); err == nil {
-		return t.UTC()
+	if t, ok := parseTime(event.Time); ok {
+		return t
 	}
 	return inv.Now.UTC().Truncate(time.Second)
+}
+
+// parseTime reads the time of an event. A year that JSON has no form for, which a time zone can make of one that it has,
+// would let the trigger start exports that could not be announced.
+func parseTime(text string) (t time.Time, ok bool) {
+	t, err := time.Parse(time.RFC3339, text)
+	t = t.UTC()
+	return t, err == nil && t.Year() >= 1 && t.Year() <= 9999
 }

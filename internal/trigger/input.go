@@ -1,12 +1,12 @@
 package trigger
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -79,16 +79,19 @@ func Decode(payload []byte, inv Invocation) (Input, error) {
 	return decodeRequest(payload, fields, inv)
 }
 
+// requestFields are the fields of a request, in the order of Ask.
+var requestFields = []string{"images", "imageName", "tag", "amiName", "amiNameTemplate", "amiDescription", "tags", "dryRun"}
+
 func decodeRequest(payload []byte, fields map[string]json.RawMessage, inv Invocation) (Input, error) {
-	var ask Ask
-	decoder := json.NewDecoder(bytes.NewReader(payload))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&ask); err != nil {
-		return Input{}, fmt.Errorf("the request cannot be read: %s; its fields are images, imageName, tag, amiName, amiNameTemplate, "+
-			"amiDescription, tags and dryRun; %s", plain(err), accepted)
+	// Checked here, since encoding/json takes a field in any case of letters: an empty "Images" would pass for none.
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if !slices.Contains(requestFields, name) {
+			return Input{}, fmt.Errorf("the request cannot be read: it has no field %.64q; its fields are %s; %s", name, strings.Join(requestFields, ", "), accepted)
+		}
 	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return Input{}, errors.New("the request cannot be read: something follows the JSON object")
+	var ask Ask
+	if err := json.Unmarshal(payload, &ask); err != nil {
+		return Input{}, fmt.Errorf("the request cannot be read: %s; its fields are %s; %s", plain(err), strings.Join(requestFields, ", "), accepted)
 	}
 	if err := ask.check(fields); err != nil {
 		return Input{}, fmt.Errorf("the request cannot be used: %w", err)
@@ -122,9 +125,6 @@ func (a Ask) check(fields map[string]json.RawMessage) error {
 	if has("amiName") && a.AMIName == "" {
 		add("amiName is empty")
 	}
-	if a.AMIName != "" && a.ImageName == "" && len(a.Images) != 1 {
-		add("amiName needs exactly one image, named by imageName; for several use amiNameTemplate")
-	}
 	if a.AMIName != "" && a.AMINameTemplate != "" {
 		add("amiName and amiNameTemplate are both there; use one")
 	}
@@ -144,7 +144,7 @@ func plain(err error) string {
 		text = fmt.Sprintf("field %q is a JSON %s, not %s", typed.Field, typed.Value, describe(typed.Type.String()))
 	}
 	if len(text) > 200 {
-		text = text[:200] + "..."
+		text = strings.ToValidUTF8(text[:200], "") + "..."
 	}
 	return text
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -25,13 +26,15 @@ type Queue struct {
 
 // Send puts work on the queue, to be looked at after the delay, which is at most 15 minutes.
 func (q Queue) Send(ctx context.Context, item Item, delay time.Duration) error {
-	body, err := json.Marshal(item)
-	if err != nil {
+	var body strings.Builder
+	encoder := json.NewEncoder(&body)
+	encoder.SetEscapeHTML(false) // six bytes for each < would make a message larger than the request it came from
+	if err := encoder.Encode(item); err != nil {
 		return fmt.Errorf("encode work: %w", err)
 	}
-	_, err = q.SQS.SendMessage(ctx, &sqs.SendMessageInput{
+	_, err := q.SQS.SendMessage(ctx, &sqs.SendMessageInput{
 		QueueUrl:     aws.String(q.URL),
-		MessageBody:  aws.String(string(body)),
+		MessageBody:  aws.String(sendable.Replace(strings.TrimSuffix(body.String(), "\n"))),
 		DelaySeconds: int32(delay / time.Second),
 	})
 	if err != nil {
@@ -39,6 +42,11 @@ func (q Queue) Send(ctx context.Context, item Item, delay time.Duration) error {
 	}
 	return nil
 }
+
+// sendable escapes the two characters that JSON may hold as they are and SQS refuses; the others that it refuses
+// encoding/json escapes itself.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+var sendable = strings.NewReplacer("\uFFFE", `\ufffe`, "\uFFFF", `\uffff`)
 
 // Keep has a received message delivered again after the delay. The message stays what it is: it is neither
 // copied nor can it be lost on the way.

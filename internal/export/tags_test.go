@@ -1,0 +1,179 @@
+package export
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"appstream-ami-exporter/internal/trigger"
+)
+
+// What AppStream takes as tags; the key's "(?!aws:)" is checked apart, since Go's patterns have no such thing.
+// https://docs.aws.amazon.com/appstream2/latest/APIReference/API_CreateExportImageTask.html
+var (
+	tagKeyPattern   = regexp.MustCompile(`^(?s:.)[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
+	tagValuePattern = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
+)
+
+func isTag(key, value string) bool {
+	runes := len([]rune(key))
+	return runes >= 1 && runes <= 128 && tagKeyPattern.MatchString(key) && !strings.HasPrefix(key, "aws:") &&
+		len([]rune(value)) <= 256 && tagValuePattern.MatchString(value)
+}
+
+var nightly = trigger.Trigger{Type: trigger.Schedule, ID: "nightly@2026-11-23T02:00:00Z", Time: due}
+
+// ours are the tags that every AMI has.
+func ours() map[string]string {
+	return map[string]string{
+		"appstream-ami-exporter:trigger-id": "nightly@2026-11-23T02:00:00Z",
+		"appstream-ami-exporter:trigger":    "schedule",
+		"appstream-ami-exporter:image-arn":  "arn:aws:appstream:eu-west-1:123456789012:image/win",
+	}
+}
+
+func with(tags map[string]string, more map[string]string) map[string]string {
+	maps.Copy(tags, more)
+	return tags
+}
+
+// many are count tags whose keys begin with prefix and sort by their number.
+func many(prefix string, count int) map[string]string {
+	tags := map[string]string{}
+	for i := range count {
+		tags[fmt.Sprintf("%s%02d", prefix, i)] = prefix
+	}
+	return tags
+}
+
+func TestAMITags(t *testing.T) {
+	tests := map[string]struct {
+		image, stack, request map[string]string
+		want                  map[string]string
+		left                  []string
+	}{
+		"none": {nil, nil, nil, ours(), nil},
+		"of all three": {map[string]string{"i": "1"}, map[string]string{"s": "2"}, map[string]string{"r": "3"},
+			with(ours(), map[string]string{"i": "1", "s": "2", "r": "3"}), nil},
+		"the request's win, then the stack's": {
+			map[string]string{"a": "image", "b": "image", "c": "image"}, map[string]string{"a": "stack", "b": "stack"}, map[string]string{"a": "request"},
+			with(ours(), map[string]string{"a": "request", "b": "stack", "c": "image"}), nil},
+		"an empty value wins as well": {map[string]string{"a": "image"}, nil, map[string]string{"a": ""}, with(ours(), map[string]string{"a": ""}), nil},
+		"what AWS keeps is not copied": {map[string]string{"aws:cloudformation:stack-name": "x", "AWS:x": "y", "awsome": "z"}, nil, nil,
+			with(ours(), map[string]string{"awsome": "z"}), nil},
+		"what we keep is not copied": {
+			map[string]string{TagAMIName: "old", TagAMIID: "ami-1", TagTriggerID: "old", "appstream-ami-exporter:new": "x"},
+			map[string]string{TagTrigger: "forged"}, map[string]string{TagImageARN: "forged"}, ours(), nil},
+		"50 fit":                  {many("i", 47), nil, nil, with(ours(), many("i", 47)), nil},
+		"the image's last do not": {many("i", 50), nil, nil, with(ours(), many("i", 47)), []string{"i47", "i48", "i49"}},
+		"the image's give way first": {many("i", 10), many("s", 30), many("r", 10),
+			with(with(with(ours(), many("r", 10)), many("s", 30)), many("i", 7)), []string{"i07", "i08", "i09"}},
+		"then the stack's": {many("i", 1), many("s", 10), many("r", 40),
+			with(with(ours(), many("r", 40)), many("s", 7)), []string{"s07", "s08", "s09", "i00"}},
+		"one of the image's own, replaced, needs no room": {map[string]string{"r00": "image"}, nil, many("r", 47), with(ours(), many("r", 47)), nil},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, left := amiTags(test.image, test.stack, test.request, nightly, place.ImageARN("win"))
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("tags (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(test.left, left); diff != "" {
+				t.Errorf("left out (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestCheckTag(t *testing.T) {
+	for key, value := range map[string]string{
+		"a": "", "Ü ß": "日本 9", "_.:/=+-@": "_.:/=+-@", strings.Repeat("é", 128): strings.Repeat("é", 256), "awsome": "x", " ": " ", "xaws:": "y",
+	} {
+		if err := CheckTag(key, value); err != nil || !isTag(key, value) {
+			t.Errorf("%v", err)
+		}
+	}
+	tests := []struct{ key, value, says string }{
+		{"", "x", `"" is not a tag key: 1 to 128 letters, digits, spaces and _ . : / = + - @`},
+		{strings.Repeat("a", 129), "x", "is not a tag key"},
+		{"a(b", "x", `"a(b" is not a tag key`},
+		{"a\nb", "x", `"a\nb" is not a tag key`},
+		{"a\xff", "x", "is not a tag key"},
+		{"aws:a", "x", `the tag key "aws:a" begins with aws:`},
+		{"AWS:a", "x", `the tag key "AWS:a" begins with aws:`},
+		{"a", "(1)", `the tag "a" has a value that is not allowed: at most 256`},
+		{"a", "1,2", `the tag "a" has a value that is not allowed`},
+		{"a", strings.Repeat("a", 257), `the tag "a" has a value that is not allowed`},
+		{"a", "b\xff", `the tag "a" has a value that is not allowed`},
+	}
+	for _, test := range tests {
+		if err := CheckTag(test.key, test.value); err == nil || !strings.Contains(err.Error(), test.says) {
+			t.Errorf("%q=%q: error = %v, want %q in it", test.key, test.value, err, test.says)
+		}
+	}
+}
+
+func TestCheckTags(t *testing.T) {
+	for name, tags := range map[string]map[string]string{"nil": nil, "none": {}, "as many as fit": many("a", 47)} {
+		if err := CheckTags(tags); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	err := CheckTags(with(many("a", 46), map[string]string{"b?": "1", "appstream-ami-exporter:ami-name": "x"}))
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	want := []string{
+		"48 tags are too many: an AMI has 50, and 3 of them say where it comes from",
+		`the tag key "appstream-ami-exporter:ami-name" begins with appstream-ami-exporter:, which this function keeps for itself`,
+		`"b?" is not a tag key: 1 to 128 letters, digits, spaces and _ . : / = + - @`,
+	}
+	if diff := cmp.Diff(strings.Join(want, "\n"), err.Error()); diff != "" {
+		t.Errorf("problems (-want +got):\n%s", diff)
+	}
+}
+
+// Whatever tags there are: those that AppStream took on the image and those that were checked make tags that it takes on the AMI.
+func FuzzTags(f *testing.F) {
+	f.Add("Owner", "me", "Team", "a", "Ticket", "CHG-1", uint8(0))
+	f.Add("aws:x", "y", "AWS:x", "y", TagAMIName, "n", uint8(50))
+	f.Add("é", "ü", "a\n", "b", "c", "\xff", uint8(47))
+	f.Add("(x", "1", "x", "2", "x", "3", uint8(49))
+	f.Fuzz(func(t *testing.T, imageKey, imageValue, stackKey, stackValue, requestKey, requestValue string, more uint8) {
+		image, stack, request := many("t", int(more)%51), map[string]string{}, map[string]string{}
+		if isTag(imageKey, imageValue) {
+			image[imageKey] = imageValue
+		}
+		stack[stackKey], request[requestKey] = stackValue, requestValue
+		if CheckTags(stack) != nil || CheckTags(request) != nil {
+			return // refused before it comes to tags
+		}
+		tags, left := amiTags(image, stack, request, nightly, place.ImageARN("win"))
+		if len(tags) < 3 || len(tags) > 50 {
+			t.Errorf("%d tags", len(tags))
+		}
+		for key, value := range tags {
+			if !isTag(key, value) {
+				t.Errorf("AppStream does not take the tag %q=%q", key, value)
+			}
+		}
+		for key, value := range ours() {
+			if tags[key] != value {
+				t.Errorf("our own tag %s is %q", key, tags[key])
+			}
+		}
+		if got := tags[requestKey]; got != requestValue {
+			t.Errorf("the request asked for %q=%q, the AMI has %q", requestKey, requestValue, got)
+		}
+		for _, key := range left {
+			if _, there := tags[key]; there || !slices.Contains(slices.Collect(maps.Keys(image)), key) && key != stackKey {
+				t.Errorf("%q is said to be left out", key)
+			}
+		}
+	})
+}

@@ -1,0 +1,126 @@
+package export
+
+import (
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
+)
+
+func TestEnded(t *testing.T) {
+	for state, want := range map[types.ExportImageTaskState]bool{
+		"COMPLETED": true, "FAILED": true, "TIMED_OUT": true,
+		"EXPORTING": false, "PENDING": false, "RUNNING": false, "": false, "completed": false, "NEW_STATE": false,
+	} {
+		if got := Ended(state); got != want {
+			t.Errorf("Ended(%q) = %v, want %v", state, got, want)
+		}
+	}
+}
+
+func TestImageNameOf(t *testing.T) {
+	for arn, want := range map[string]string{
+		winARN: "win",
+		"arn:aws-us-gov:appstream:us-gov-west-1::image/AppStream-Base": "AppStream-Base",
+		"arn:aws:appstream:eu-west-1:123456789012:fleet/win":           "",
+		"": "",
+	} {
+		if got := ImageNameOf(arn); got != want {
+			t.Errorf("ImageNameOf(%q) = %q, want %q", arn, got, want)
+		}
+	}
+	if got := ImageNameOf(place.ImageARN("a.b_c-1")); got != "a.b_c-1" {
+		t.Errorf("there and back: %q", got)
+	}
+}
+
+func TestAge(t *testing.T) {
+	at := func(created time.Time) types.ExportImageTask { return types.ExportImageTask{CreatedDate: &created} }
+	tests := map[string]struct {
+		task types.ExportImageTask
+		want time.Duration
+	}{
+		"41 minutes":           {at(due.Add(-41 * time.Minute)), 41 * time.Minute},
+		"AppStream runs ahead": {at(due.Add(time.Minute)), 0},
+		"not told":             {types.ExportImageTask{}, 0},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := Age(test.task, due); got != test.want {
+				t.Errorf("Age = %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestHistory(t *testing.T) {
+	type want struct {
+		live     string // TaskId
+		own      string
+		failures int
+	}
+	tests := map[string]struct {
+		tasks []types.ExportImageTask
+		want  want
+	}{
+		"nothing":                             {nil, want{}},
+		"of another name":                     {[]types.ExportImageTask{exportTask("EXPORTING", called("other"))}, want{}},
+		"one that runs":                       {[]types.ExportImageTask{exportTask("EXPORTING")}, want{live: "task-EXPORTING"}},
+		"an unknown state runs":               {[]types.ExportImageTask{exportTask("NEW")}, want{live: "task-NEW"}},
+		"COMPLETED counts more, first":        {[]types.ExportImageTask{exportTask("COMPLETED"), exportTask("EXPORTING")}, want{live: "task-COMPLETED"}},
+		"COMPLETED counts more, last":         {[]types.ExportImageTask{exportTask("EXPORTING"), exportTask("COMPLETED")}, want{live: "task-COMPLETED"}},
+		"failures are counted":                {[]types.ExportImageTask{exportTask("FAILED"), exportTask("COMPLETED"), exportTask("TIMED_OUT")}, want{live: "task-COMPLETED", failures: 2}},
+		"the own":                             {[]types.ExportImageTask{exportTask("EXPORTING"), exportTask("EXPORTING", own, id("mine"))}, want{live: "task-EXPORTING", own: "mine"}},
+		"the own, although it failed":         {[]types.ExportImageTask{exportTask("FAILED", own, id("mine"))}, want{own: "mine", failures: 1}},
+		"of two twins the live one":           {[]types.ExportImageTask{exportTask("FAILED", own, id("dead")), exportTask("EXPORTING", own, id("alive"))}, want{live: "alive", own: "alive", failures: 1}},
+		"of two twins the live one, first":    {[]types.ExportImageTask{exportTask("EXPORTING", own, id("alive")), exportTask("FAILED", own, id("dead"))}, want{live: "alive", own: "alive", failures: 1}},
+		"the own for another image is not":    {[]types.ExportImageTask{exportTask("EXPORTING", own, of(place.ImageARN("other")))}, want{live: "task-EXPORTING"}},
+		"without tags it is nobody's":         {[]types.ExportImageTask{exportTask("EXPORTING", func(task *types.ExportImageTask) { task.TagSpecifications = nil })}, want{live: "task-EXPORTING"}},
+		"the own under another name":          {[]types.ExportImageTask{exportTask("EXPORTING", own, called("old"), id("mine"))}, want{own: "mine"}},
+		"the own under this name comes first": {[]types.ExportImageTask{exportTask("EXPORTING", own, called("old"), id("old")), exportTask("FAILED", own, id("mine"))}, want{own: "mine", failures: 1}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			past := remembered(test.tasks...)
+			record := past.byAMIName[winAMI]
+			var got want
+			if record.live != nil {
+				got.live = record.live.taskID
+			}
+			if own := past.own(winARN, winAMI); own != nil {
+				got.own = aws.ToString(own.TaskId)
+			}
+			got.failures = record.failures
+			if got != test.want {
+				t.Errorf("history = %+v, want %+v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestTwins(t *testing.T) {
+	failed := exportTask("FAILED", id("a"))
+	tests := map[string]struct {
+		other types.ExportImageTask
+		want  bool
+	}{
+		"running":              {exportTask("EXPORTING", id("b")), true},
+		"in an unknown state":  {exportTask("NEW", id("b")), true},
+		"completed":            {exportTask("COMPLETED", id("b")), true},
+		"failed itself":        {exportTask("FAILED", id("b")), false},
+		"timed out itself":     {exportTask("TIMED_OUT", id("b")), false},
+		"the very same":        {exportTask("EXPORTING", id("a")), false},
+		"under another name":   {exportTask("EXPORTING", id("b"), called("other")), false},
+		"of another image":     {exportTask("EXPORTING", id("b"), of(place.ImageARN("other"))), false},
+		"by the same trigger":  {exportTask("EXPORTING", id("b"), own), true},
+		"of which little said": {types.ExportImageTask{TaskId: aws.String("b")}, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := twins(failed, test.other); got != test.want {
+				t.Errorf("twins = %v, want %v", got, test.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,62 @@
+// Package notifytest checks notifications against their schema, for the tests of every package that sees some.
+package notifytest
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+// Validate has the test fail where body is no notification as docs/notification.schema.json describes it.
+func Validate(t testing.TB, body []byte) {
+	t.Helper()
+	if err := Check(body); err != nil {
+		t.Errorf("not a notification by the schema: %v\n%s", err, body)
+	}
+}
+
+// Check says what about body is not as docs/notification.schema.json describes it.
+func Check(body []byte) error {
+	schema, err := compiled()
+	if err != nil {
+		return err
+	}
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("not JSON: %w", err)
+	}
+	return schema.Validate(document)
+}
+
+var compiled = sync.OnceValues(func() (*jsonschema.Schema, error) {
+	root, err := repository()
+	if err != nil {
+		return nil, err
+	}
+	compiler := jsonschema.NewCompiler()
+	compiler.AssertFormat()
+	return compiler.Compile(filepath.Join(root, "docs", "notification.schema.json"))
+})
+
+// repository finds the root above the package under test, in whose directory tests run.
+func repository() (string, error) {
+	directory, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(directory, "go.mod")); err == nil {
+			return directory, nil
+		}
+		parent := filepath.Dir(directory)
+		if parent == directory {
+			return "", fmt.Errorf("no go.mod above the working directory")
+		}
+		directory = parent
+	}
+}

@@ -1,0 +1,249 @@
+package work_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/google/go-cmp/cmp"
+
+	"appstream-ami-exporter/internal/notify"
+	"appstream-ami-exporter/internal/trigger"
+	"appstream-ami-exporter/internal/work"
+)
+
+var since = time.Date(2026, 11, 23, 2, 0, 0, 0, time.UTC)
+
+func base() work.Item {
+	return work.Item{
+		Trigger:  trigger.Trigger{Type: trigger.Schedule, ID: "arn:aws:scheduler:eu-west-1:123456789012:schedule/default/nightly@2026-11-23T02:00:00Z", Time: since},
+		Since:    since,
+		Deadline: since.Add(72 * time.Hour),
+	}
+}
+
+func request() work.Item {
+	item := base()
+	item.Request = &work.Request{
+		Ask: trigger.Ask{Images: []string{"prod-*", "!prod-test"}, Tag: map[string]string{"Backup": "yes"}, AMINameTemplate: "{image}-{date}",
+			AMIDescription: "Ünïcode <&>\n\"quoted\"", Tags: map[string]string{"a": "b"}},
+		Only: []string{"prod-1", "prod-2"},
+	}
+	return item
+}
+
+func watch() work.Item {
+	item := base()
+	item.Watch = &work.Watch{TaskID: "3f0c2f0e-8a55-4c1c-9f0e-0d3c5b0c7a11", ImageARN: "arn:aws:appstream:eu-west-1:123456789012:image/win", AMIName: "win-1",
+		ImageName: "win", Created: since.Add(3 * time.Second), Told: true}
+	return item
+}
+
+func notice() work.Item {
+	item := base()
+	item.Notice = &notify.Document{
+		Summary: "s", SchemaVersion: notify.SchemaVersion, ID: "i:COMPLETED", Type: notify.ExportCompleted, Time: since, Account: "123456789012", Region: "eu-west-1",
+		ImageName: "win", Trigger: notify.Trigger{Type: "schedule", ID: "t", Time: since},
+		Task:            &notify.Task{TaskID: "i", ImageARN: "arn", AMIName: "n", CreatedDate: aws.Time(since), TagSpecifications: map[string]string{"a": "b"}, ErrorDetails: []notify.ErrorDetail{{ErrorCode: "c"}}},
+		DurationSeconds: aws.Int64(0), Error: &notify.Error{Code: "c", Message: "m", Hint: "h"}, Links: &notify.Links{AMI: "https://x"},
+	}
+	return item
+}
+
+func TestRoundTrip(t *testing.T) {
+	whole := request()
+	whole.Request.Only = nil
+	sweep := base()
+	sweep.Request = &work.Request{}
+	for name, item := range map[string]work.Item{"request": request(), "a whole request": whole, "a sweep": sweep, "watch": watch(), "notice": notice()} {
+		t.Run(name, func(t *testing.T) {
+			encoded, err := json.Marshal(item)
+			if err != nil {
+				t.Fatal(err)
+			}
+			decoded, err := work.Decode(string(encoded))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(item, decoded); diff != "" {
+				t.Errorf("sent and received (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// The form of the messages is a contract between the versions of the function: those of the old one are in the queue
+// when the new one is deployed.
+func TestForm(t *testing.T) {
+	const want = `{"trigger":{"type":"schedule","id":"t","time":"2026-11-23T02:00:00Z"},"since":"2026-11-23T02:00:00Z","deadline":"2026-11-26T02:00:00Z",` +
+		`"watch":{"taskId":"i","imageArn":"arn","amiName":"n","imageName":"win","created":"2026-11-23T02:00:00Z"}}`
+	item := base()
+	item.Trigger.ID = "t"
+	item.Watch = &work.Watch{TaskID: "i", ImageARN: "arn", AMIName: "n", ImageName: "win", Created: since}
+	encoded, err := json.Marshal(item)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, string(encoded)); diff != "" {
+		t.Errorf("message (-want +got):\n%s", diff)
+	}
+	newer := strings.Replace(want, `"watch":{`, `"new":[1],"watch":{"newer":true,`, 1)
+	decoded, err := work.Decode(newer)
+	if diff := cmp.Diff(item, decoded); err != nil || diff != "" {
+		t.Errorf("a message with fields of a newer version: %v\n%s", err, diff)
+	}
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	tests := map[string]struct {
+		body string
+		says string
+	}{
+		"nothing":                  {``, "not a work message: unexpected end"},
+		"no JSON":                  {`hello`, "not a work message: invalid character"},
+		"null":                     {`null`, "exactly one of request, watch and notice"},
+		"a list":                   {`[]`, "not a work message: json: cannot unmarshal array"},
+		"two messages":             {encode(t, watch()) + encode(t, watch()), "after top-level value"},
+		"an event":                 {`{"source":"aws.scheduler"}`, "exactly one of request, watch and notice"},
+		"no kind":                  {encode(t, base()), "exactly one of request, watch and notice"},
+		"two kinds":                {encode(t, func() work.Item { i := watch(); i.Request = request().Request; return i }()), "exactly one of request, watch and notice"},
+		"no trigger id":            {encode(t, func() work.Item { i := watch(); i.Trigger.ID = ""; return i }()), "the trigger is missing"},
+		"no trigger type":          {encode(t, func() work.Item { i := watch(); i.Trigger.Type = ""; return i }()), "the trigger is missing"},
+		"no deadline":              {encode(t, func() work.Item { i := watch(); i.Deadline = time.Time{}; return i }()), "since or deadline is missing"},
+		"no since":                 {encode(t, func() work.Item { i := watch(); i.Since = time.Time{}; return i }()), "since or deadline is missing"},
+		"a watch of no task":       {encode(t, func() work.Item { i := watch(); i.Watch.TaskID = ""; return i }()), "the watch names no task or no image"},
+		"a watch of no image":      {encode(t, func() work.Item { i := watch(); i.Watch.ImageName = ""; return i }()), "the watch names no task or no image"},
+		"a notice without an id":   {encode(t, func() work.Item { i := notice(); i.Notice.ID = ""; return i }()), "the notice has no id, type or image"},
+		"a notice without a type":  {encode(t, func() work.Item { i := notice(); i.Notice.Type = ""; return i }()), "the notice has no id, type or image"},
+		"a notice of no image":     {encode(t, func() work.Item { i := notice(); i.Notice.ImageName = ""; return i }()), "the notice has no id, type or image"},
+		"a time that is none":      {`{"since":"yesterday","watch":{}}`, "not a work message: parsing time"},
+		"only is no list of names": {`{"request":{"only":"win"}}`, "not a work message: json: cannot unmarshal string"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			item, err := work.Decode(test.body)
+			if err == nil || !strings.HasPrefix(err.Error(), "not a work message: ") || !strings.Contains(err.Error(), test.says) {
+				t.Errorf("error = %v, want %q in it", err, test.says)
+			}
+			if diff := cmp.Diff(work.Item{}, item); diff != "" {
+				t.Errorf("a refused message still is work:\n%s", diff)
+			}
+		})
+	}
+}
+
+func encode(t *testing.T, item work.Item) string {
+	t.Helper()
+	encoded, err := json.Marshal(item)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(encoded)
+}
+
+func TestDelay(t *testing.T) {
+	tests := []struct {
+		kind string
+		item work.Item
+		age  time.Duration
+		want time.Duration
+	}{
+		{"watch", watch(), 0, time.Minute},
+		{"watch", watch(), 8 * time.Minute, time.Minute},
+		{"watch", watch(), 40 * time.Minute, 5 * time.Minute},
+		{"watch", watch(), 2 * time.Hour, 15 * time.Minute},
+		{"watch", watch(), 168 * time.Hour, 15 * time.Minute},
+		{"request", request(), 0, 2 * time.Minute},
+		{"request", request(), 8 * time.Minute, 2 * time.Minute},
+		{"request", request(), 40 * time.Minute, 10 * time.Minute},
+		{"request", request(), time.Hour, 15 * time.Minute},
+		{"request", request(), 168 * time.Hour, 15 * time.Minute},
+		{"notice", notice(), 0, 30 * time.Second},
+		{"notice", notice(), 4 * time.Minute, time.Minute},
+		{"notice", notice(), 24 * time.Hour, 15 * time.Minute},
+		// Clocks that jump, also absurdly far.
+		{"watch", watch(), -time.Hour, time.Minute},
+		{"request", request(), -time.Hour, 2 * time.Minute},
+		{"notice", notice(), -time.Hour, 30 * time.Second},
+		{"watch", watch(), -1 << 63, time.Minute},
+		{"watch", watch(), 1<<63 - 1, 15 * time.Minute},
+	}
+	for _, test := range tests {
+		if got := test.item.Delay(since.Add(test.age)); got != test.want {
+			t.Errorf("a %s of age %v waits %v, want %v", test.kind, test.age, got, test.want)
+		}
+	}
+}
+
+// A message that is received more often than its queue allows goes to the dead-letter queue unannounced.
+func TestReceivesUntilTheLongestDeadline(t *testing.T) {
+	const (
+		longestDeadline = 168 * time.Hour // as the configuration bounds it
+		receivesAllowed = 1000            // of the queue
+	)
+	for name, item := range map[string]work.Item{"request": request(), "watch": watch(), "notice": notice()} {
+		t.Run(name, func(t *testing.T) {
+			now, receives, before := since, 0, time.Duration(0)
+			for now.Before(since.Add(longestDeadline)) {
+				delay := item.Delay(now)
+				if delay < before {
+					t.Fatalf("after %v the delay shrinks from %v to %v", now.Sub(since), before, delay)
+				}
+				now, receives, before = now.Add(delay), receives+1, delay
+			}
+			if receives >= receivesAllowed-100 { // some receives are lost to redeliveries
+				t.Errorf("%d receives are too near to the %d that are allowed", receives, receivesAllowed)
+			}
+			t.Logf("%d receives in %v", receives, longestDeadline)
+		})
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	for _, item := range []work.Item{request(), watch(), notice()} {
+		encoded, err := json.Marshal(item)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(encoded), int64(time.Hour))
+	}
+	f.Add(`{"trigger":{"type":"x","id":"y"},"since":"0000-01-01T00:00:00+23:59","deadline":"9999-12-31T23:59:59-23:59","request":{}}`, int64(-1<<63))
+	f.Add(`null`, int64(0))
+	f.Fuzz(func(t *testing.T, body string, age int64) {
+		item, err := work.Decode(body)
+		if err != nil {
+			if !strings.HasPrefix(err.Error(), "not a work message: ") {
+				t.Errorf("error = %v", err)
+			}
+			return
+		}
+		kinds := 0
+		for _, there := range []bool{item.Request != nil, item.Watch != nil, item.Notice != nil} {
+			if there {
+				kinds++
+			}
+		}
+		if kinds != 1 || item.Trigger.ID == "" || item.Since.IsZero() || item.Deadline.IsZero() {
+			t.Fatalf("taken as work: %+v", item)
+		}
+		// SQS takes delays of new messages up to 15 minutes.
+		if delay := item.Delay(item.Since.Add(time.Duration(age))); delay < 30*time.Second || delay > 15*time.Minute {
+			t.Errorf("delay = %v", delay)
+		}
+		// What is left of a request is sent again.
+		encoded, err := json.Marshal(item)
+		if err != nil {
+			t.Fatalf("it cannot be sent again: %v", err)
+		}
+		again, err := work.Decode(string(encoded))
+		if err != nil {
+			t.Fatalf("sent again it is refused: %v", err)
+		}
+		second, err := json.Marshal(again)
+		if diff := cmp.Diff(string(encoded), string(second)); err != nil || diff != "" {
+			t.Errorf("sent again: %v (-first +second)\n%s", err, diff)
+		}
+	})
+}
