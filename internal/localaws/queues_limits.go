@@ -1,0 +1,213 @@
+package localaws
+
+import (
+	"encoding/json"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/Admiral-Piett/goaws/app/models"
+)
+
+// The limits of SQS and SNS, which goaws does not enforce.
+const (
+	maxMessageBytes  = 256 * 1024
+	maxDelaySeconds  = 900
+	maxVisibility    = 12 * time.Hour // counted from when the message was received
+	maxSubject       = 99
+	maxRawAttributes = 10 // an SNS message with more is not delivered raw
+	maxFIFOID        = 128
+)
+
+// sqsText is what SQS accepts in a message body: the characters of XML 1.0.
+var sqsText = regexp.MustCompile(`^[\x{9}\x{A}\x{D}\x{20}-\x{D7FF}\x{E000}-\x{FFFD}\x{10000}-\x{10FFFF}]*$`)
+
+// snsAttributeName is the form of a message attribute's name; periods need a closer look.
+var snsAttributeName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,256}$`)
+
+// snsFIFOID is the form of message group ids and deduplication ids: letters, digits and punctuation.
+var snsFIFOID = regexp.MustCompile(`^[!-~]+$`)
+
+func checkSend(input sqsInput) error {
+	size := messageBytes(input.MessageBody, input.MessageAttributes)
+	fifo := strings.HasSuffix(input.QueueURL, ".fifo")
+	switch {
+	case input.MessageBody == "":
+		return refuse("MissingParameter", "The request must contain the parameter MessageBody.")
+	case size > maxMessageBytes:
+		return refuse("InvalidParameterValue",
+			"One or more parameters are invalid. Reason: Message must be shorter than %d bytes.", maxMessageBytes)
+	case !sqsText.MatchString(input.MessageBody):
+		return refuse("InvalidMessageContents", "The message contains characters outside the allowed set.")
+	case len(input.MessageAttributes) > 10:
+		return refuse("InvalidParameterValue", "Number of message attributes [%d] exceeds the allowed maximum [10].",
+			len(input.MessageAttributes))
+	case input.DelaySeconds != nil && (*input.DelaySeconds < 0 || *input.DelaySeconds > maxDelaySeconds):
+		return refuse("InvalidParameterValue", "Value %d for parameter DelaySeconds is invalid. "+
+			"Reason: DelaySeconds must be >= 0 and <= %d.", *input.DelaySeconds, maxDelaySeconds)
+	case fifo && input.DelaySeconds != nil && *input.DelaySeconds > 0:
+		return refuse("InvalidParameterValue", "Value %d for parameter DelaySeconds is invalid. "+
+			"Reason: The request include parameter that is not valid for this queue type.", *input.DelaySeconds)
+	case fifo && input.MessageGroupID == "":
+		return refuse("MissingParameter", "The request must contain the parameter MessageGroupId.")
+	}
+	return nil
+}
+
+func checkBatch(entries []sqsInput) error {
+	seen := map[string]bool{}
+	size := 0
+	for _, entry := range entries {
+		if seen[entry.ID] {
+			return refuse("BatchEntryIdsNotDistinct", "Id %s repeated.", entry.ID)
+		}
+		seen[entry.ID] = true
+		size += messageBytes(entry.MessageBody, entry.MessageAttributes)
+	}
+	switch {
+	case len(entries) == 0:
+		return refuse("EmptyBatchRequest", "There should be at least one entry in the request.")
+	case len(entries) > 10:
+		return refuse("TooManyEntriesInBatchRequest",
+			"Maximum number of entries per request are 10. You have sent %d.", len(entries))
+	case size > maxMessageBytes:
+		return refuse("BatchRequestTooLong",
+			"Batch requests cannot be longer than %d bytes. You have sent %d bytes.", maxMessageBytes, size)
+	}
+	return nil
+}
+
+// checkHandle returns the message id that is part of goaws' receipt handles.
+func checkHandle(handle string) (messageID string, err error) {
+	id, _, ok := strings.Cut(handle, "#")
+	if !ok {
+		return "", refuse("ReceiptHandleIsInvalid", "The input receipt handle %q is not a valid receipt handle.", handle)
+	}
+	return id, nil
+}
+
+func checkVisibility(seconds *int) (time.Duration, error) {
+	if seconds == nil {
+		return 0, refuse("MissingParameter", "The request must contain the parameter VisibilityTimeout.")
+	}
+	timeout := time.Duration(*seconds) * time.Second
+	if timeout < 0 || timeout > maxVisibility {
+		return 0, refuse("InvalidParameterValue", "Value %d for parameter VisibilityTimeout is invalid. "+
+			"Reason: VisibilityTimeout must be between 0 and %d.", *seconds, int(maxVisibility.Seconds()))
+	}
+	return timeout, nil
+}
+
+// checkPublish refuses what SNS would refuse.
+func checkPublish(form url.Values, attributes map[string]models.MessageAttribute) error {
+	message := form.Get("Message")
+	if message == "" {
+		return refuse("InvalidParameter", "Invalid parameter: Empty message")
+	}
+	if messageBytes(message, attributes) > maxMessageBytes {
+		return refuse("InvalidParameter", "Invalid parameter: Message too long")
+	}
+	if form.Has("Subject") && !isSubject(form.Get("Subject")) {
+		return refuse("InvalidParameter", "Invalid parameter: Subject")
+	}
+	if err := checkStructure(form.Get("MessageStructure"), message); err != nil {
+		return err
+	}
+	for name, attribute := range attributes {
+		if err := checkAttribute(name, attribute); err != nil {
+			return err
+		}
+	}
+	return checkFIFO(form)
+}
+
+// isSubject holds to the strictest of the descriptions that AWS gives of a Subject: printable ASCII, not
+// starting with a space, and shorter than 100 characters.
+func isSubject(subject string) bool {
+	for _, r := range subject {
+		if r < ' ' || r > '~' {
+			return false
+		}
+	}
+	return subject != "" && len(subject) <= maxSubject && !strings.HasPrefix(subject, " ")
+}
+
+func checkStructure(structure, message string) error {
+	switch structure {
+	case "":
+		return nil
+	case "json":
+	default:
+		return refuse("InvalidParameter", "Invalid parameter: MessageStructure")
+	}
+	var byProtocol map[string]any
+	if err := json.Unmarshal([]byte(message), &byProtocol); err != nil {
+		return refuse("InvalidParameter", "Invalid parameter: Message Structure - JSON message body failed to parse")
+	}
+	if _, ok := byProtocol["default"].(string); !ok {
+		return refuse("InvalidParameter", "Invalid parameter: Message Structure - No default entry in JSON message body")
+	}
+	return nil
+}
+
+func checkAttribute(name string, attribute models.MessageAttribute) error {
+	lower := strings.ToLower(name)
+	switch {
+	case !snsAttributeName.MatchString(name),
+		strings.HasPrefix(name, "."), strings.HasSuffix(name, "."), strings.Contains(name, ".."),
+		strings.HasPrefix(lower, "aws."), strings.HasPrefix(lower, "amazon."):
+		return refuse("ParameterValueInvalid", "The message attribute name %q is invalid.", name)
+	case attribute.StringValue == "" && attribute.BinaryValue == "":
+		return refuse("ParameterValueInvalid", "The message attribute '%s' must contain non-empty message "+
+			"attribute value for message attribute type '%s'.", name, attribute.DataType)
+	}
+	switch attribute.DataType {
+	case "String", "Binary":
+	case "String.Array":
+		if !json.Valid([]byte(attribute.StringValue)) {
+			return refuse("ParameterValueInvalid", "The message attribute '%s' is not a JSON array.", name)
+		}
+	case "Number":
+		if _, err := strconv.ParseFloat(attribute.StringValue, 64); err != nil {
+			return refuse("ParameterValueInvalid", "Could not cast message attribute '%s' value to number.", name)
+		}
+	default:
+		return refuse("ParameterValueInvalid",
+			"The message attribute '%s' has an invalid message attribute type %q.", name, attribute.DataType)
+	}
+	return nil
+}
+
+func checkFIFO(form url.Values) error {
+	group, deduplication := form.Get("MessageGroupId"), form.Get("MessageDeduplicationId")
+	if !strings.HasSuffix(form.Get("TopicArn"), ".fifo") {
+		if deduplication != "" {
+			return refuse("InvalidParameter", "Invalid parameter: MessageDeduplicationId Reason: The request "+
+				"includes MessageDeduplicationId parameter that is not valid for this topic type")
+		}
+		return nil
+	}
+	switch {
+	case group == "":
+		return refuse("InvalidParameter", "Invalid parameter: The MessageGroupId parameter is required for FIFO topics")
+	case deduplication == "":
+		return refuse("InvalidParameter", "Invalid parameter: The topic should either have "+
+			"ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly")
+	case len(group) > maxFIFOID || !snsFIFOID.MatchString(group):
+		return refuse("InvalidParameter", "Invalid parameter: MessageGroupId")
+	case len(deduplication) > maxFIFOID || !snsFIFOID.MatchString(deduplication):
+		return refuse("InvalidParameter", "Invalid parameter: MessageDeduplicationId")
+	}
+	return nil
+}
+
+// messageBytes is the size that counts against the limit: the body, and each attribute's name, type and value.
+func messageBytes(body string, attributes map[string]models.MessageAttribute) int {
+	size := len(body)
+	for name, attribute := range attributes {
+		size += len(name) + len(attribute.DataType) + len(attribute.StringValue) + len(attribute.BinaryValue)
+	}
+	return size
+}
