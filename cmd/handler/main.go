@@ -24,7 +24,7 @@ import (
 var version = "dev"
 
 func main() {
-	log := lambdacontext.NewLogger()
+	log := handler.SafeLog(lambdacontext.NewLogger())
 	slog.SetDefault(log)
 	slog.SetLogLoggerLevel(slog.LevelError) // aws-lambda-go reports failures by package log
 	h, err := newHandler(context.Background(), log)
@@ -45,6 +45,7 @@ func newHandler(ctx context.Context, log *slog.Logger) (*handler.Handler, error)
 	if err != nil {
 		return nil, err
 	}
+	clients.Connect(ctx)
 	return &handler.Handler{
 		Config: c,
 		Exporter: &export.Exporter{

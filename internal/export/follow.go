@@ -35,8 +35,9 @@ func (e *Exporter) Twin(ctx context.Context, of types.ExportImageTask) (twin typ
 
 // Mark notes a completed export on its image, in tags that outlive AppStream's task history: the AMI's name, by which
 // later sweeps know that the image is exported, and its id, for people. An image that is gone needs
-// no mark, and one that was made after the export under the same name is another image: marked is false.
-func (e *Exporter) Mark(ctx context.Context, task types.ExportImageTask) (marked bool, err error) {
+// no mark, and one that was made after the export under the same name is another image: marked is false. So it is
+// where somebody chose the AMI's name and the image bears the mark of another AMI: sweeps need that one.
+func (e *Exporter) Mark(ctx context.Context, task types.ExportImageTask, chosen bool) (marked bool, err error) {
 	name := ImageNameOf(aws.ToString(task.ImageArn))
 	images, _, err := e.imagesNamed(ctx, []string{name})
 	if err != nil {
@@ -45,7 +46,14 @@ func (e *Exporter) Mark(ctx context.Context, task types.ExportImageTask) (marked
 	if len(images) == 0 || task.CreatedDate != nil && images[0].Created.After(*task.CreatedDate) {
 		return false, nil
 	}
-	tags := map[string]string{TagAMIName: markerOf(aws.ToString(task.AmiName))}
+	mark := markerOf(aws.ToString(task.AmiName))
+	if chosen {
+		before, err := e.tags(ctx, name)
+		if other := before[TagAMIName]; err != nil || other != "" && other != mark {
+			return false, err
+		}
+	}
+	tags := map[string]string{TagAMIName: mark}
 	if id := aws.ToString(task.AmiId); id != "" {
 		tags[TagAMIID] = id
 	}

@@ -2,6 +2,7 @@ package export
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -57,8 +58,9 @@ type Order struct {
 	Bounds      Selection // images outside are skipped; the zero Selection bounds nothing
 	Only        []string  // of those selected only these, where they are known already
 	Sweep       bool      // nobody asked for an image by its name, also where the selection is a name
-	AMIName     string    // in full, for a single image; else NameTemplate makes it
+	AMIName     string    // in full, for a single image; else Name makes it
 	Name        Template
+	Chosen      bool // AMIName or Name is the request's own, not the stack's
 	Description Template
 	StackTags   map[string]string
 	RequestTags map[string]string
@@ -174,7 +176,7 @@ func (o Order) absentees(seen sight, place Place) []string {
 	for _, name := range names {
 		known[name] = true
 	}
-	for arn := range seen.past.ownByARN {
+	for _, arn := range slices.Sorted(maps.Keys(seen.past.ownByARN)) {
 		if name := ImageNameOf(arn); !known[name] && arn == place.ImageARN(name) {
 			names = append(names, name)
 		}

@@ -1,10 +1,10 @@
 package handler
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -17,12 +17,14 @@ import (
 	"appstream-ami-exporter/internal/work"
 )
 
-// announceStart tells that an export has started and queues the watch on its task, both at once. An error means that one
-// of the two is not done and the trigger has to come again.
-func (h *Handler) announceStart(ctx context.Context, t trigger.Trigger, d export.Decision) error {
+// announceStart tells that an export has started and then queues the watch on its task. An error means that one of the two
+// is not done and the trigger has to come again. It is in this order, since a watch ends with the mark by which the trigger
+// knows that all was told: were the watch there first and this process killed, a quick export would never be told to have
+// started.
+func (h *Handler) announceStart(ctx context.Context, order export.Order, d export.Decision) error {
 	now := h.Now()
 	item := work.Item{
-		Trigger:  t,
+		Trigger:  order.Trigger,
 		Since:    now,
 		Deadline: now.Add(h.Config.ExportDeadline),
 		Watch: &work.Watch{
@@ -31,14 +33,13 @@ func (h *Handler) announceStart(ctx context.Context, t trigger.Trigger, d export
 			AMIName:   aws.ToString(d.Task.AmiName),
 			ImageName: d.ImageName,
 			Created:   aws.ToTime(d.Task.CreatedDate),
+			Chosen:    order.Chosen,
 		},
 	}
-	var told, watched error
-	var wait sync.WaitGroup
-	wait.Go(func() { told = h.tell(ctx, t, h.started(t, d)) })
-	wait.Go(func() { watched = h.Queue.Send(ctx, item, item.Delay(now)) })
-	wait.Wait()
-	return errors.Join(told, watched)
+	if err := h.tell(ctx, order.Trigger, h.started(order.Trigger, d)); err != nil {
+		return err
+	}
+	return h.Queue.Send(ctx, item, item.Delay(now))
 }
 
 // counted is the metric of each change that is told.
@@ -111,7 +112,7 @@ func (h *Handler) rejected(t trigger.Trigger, d export.Decision) notify.Document
 func (h *Handler) ended(t trigger.Trigger, imageName string, task types.ExportImageTask) notify.Document {
 	told := notify.TaskOf(task)
 	age := export.Age(task, h.Now())
-	kind, summary := notify.ExportCompleted, fmt.Sprintf("Export of %s completed: %s (%s) after %s", imageName, told.AMIID, told.AMIName, short(age))
+	kind, summary := notify.ExportCompleted, fmt.Sprintf("Export of %s completed: %s (%s) after %s", imageName, cmp.Or(told.AMIID, "AMI"), told.AMIName, short(age))
 	if task.State != types.ExportImageTaskStateCompleted {
 		kind, summary = notify.ExportFailed, fmt.Sprintf("Export of %s to the AMI %s ended %s after %s", imageName, told.AMIName, told.State, short(age))
 	}
@@ -168,7 +169,7 @@ func (h *Handler) watchGivenUp(t trigger.Trigger, watch work.Watch, task types.E
 
 // requestGivenUp tells that an image could not be started before the deadline.
 func (h *Handler) requestGivenUp(item work.Item, imageName, amiName, why string) notify.Document {
-	waited := short(h.Now().Sub(item.Since))
+	waited := short(max(0, h.Now().Sub(item.Since)))
 	summary := fmt.Sprintf("Export of %s was not started within %s: %s", imageName, waited, why)
 	if imageName == allImages {
 		summary = fmt.Sprintf("A run for all selected images could not begin within %s: %s", waited, why)

@@ -20,6 +20,7 @@ func (h *Handler) order(t trigger.Trigger, ask trigger.Ask, only []string) (expo
 		StackTags:   c.Tags,
 		RequestTags: ask.Tags,
 		AMIName:     ask.AMIName,
+		Chosen:      ask.AMIName != "" || ask.AMINameTemplate != "",
 		CopyTags:    c.CopyImageTags,
 		DryRun:      ask.DryRun,
 	}
@@ -48,7 +49,7 @@ func (h *Handler) order(t trigger.Trigger, ask trigger.Ask, only []string) (expo
 	if ask.AMIName != "" {
 		note(export.CheckAMIName(ask.AMIName))
 		if names, alone := order.Selection.Names(); !alone || len(names) != 1 {
-			note(errors.New("amiName needs exactly one image by its name; for several use amiNameTemplate"))
+			note(errors.New("amiName needs exactly one image, named by imageName; for several use amiNameTemplate"))
 		}
 	}
 	if ask.AMINameTemplate != "" {

@@ -157,7 +157,7 @@ func (h *Handler) giveUp(ctx context.Context, item work.Item, images []string, w
 		if entry, ok := reasons[name]; ok {
 			reason = entry.Reason
 		}
-		h.Log.ErrorContext(ctx, "given up", "imageName", name, "triggerId", item.Trigger.ID, "reason", reason)
+		h.Log.ErrorContext(ctx, "given up", "imageName", name, "amiName", reasons[name].AMIName, "triggerId", item.Trigger.ID, "reason", reason)
 		if err := h.tell(ctx, item.Trigger, h.requestGivenUp(item, name, reasons[name].AMIName, reason)); err != nil {
 			done = false
 		}
@@ -218,7 +218,7 @@ func (h *Handler) completed(ctx context.Context, item work.Item, task types.Expo
 	document := h.ended(item.Trigger, item.Watch.ImageName, task)
 	work, cancel := working(ctx)
 	defer cancel()
-	marked, markErr := h.Exporter.Mark(work, task)
+	marked, markErr := h.Exporter.Mark(work, task, item.Watch.Chosen)
 	log.InfoContext(ctx, "completed", "amiId", aws.ToString(task.AmiId), "marked", marked)
 	if markErr != nil {
 		log.ErrorContext(ctx, "the image cannot be marked as exported", "error", markErr.Error())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"appstream-ami-exporter/internal/export"
@@ -33,7 +34,11 @@ func (h *Handler) trigger(ctx context.Context, input trigger.Input) (any, error)
 		}
 		// AppStream may be out for longer than Lambda repeats an event, so the whole request waits in the queue.
 		h.Log.WarnContext(ctx, "the whole request waits", "triggerId", order.Trigger.ID, "reason", err.Error())
-		if err := h.Queue.Send(ctx, request, request.Delay(now)); err != nil {
+		send := func() error { return h.Queue.Send(ctx, request, request.Delay(now)) }
+		if images, only := order.Selection.Names(); only && !order.Sweep { // named in the request, which may be larger than a message
+			send = func() error { return h.sendRest(ctx, request, images, now) }
+		}
+		if err := send(); err != nil {
 			return nil, &NotHandedOver{err}
 		}
 		reply := Reply{Trigger: &input.Trigger, Waiting: []Entry{{Reason: err.Error()}}}
@@ -67,7 +72,7 @@ func (h *Handler) run(ctx context.Context, order export.Order) (*tally, error) {
 		}
 		switch d.Action {
 		case export.Export, export.Announce:
-			tally.problem(h.announceStart(ctx, order.Trigger, d))
+			tally.problem(h.announceStart(ctx, order, d))
 		case export.Reject:
 			tally.problem(h.tell(ctx, order.Trigger, h.rejected(order.Trigger, d)))
 		}
@@ -93,9 +98,9 @@ func (h *Handler) count(order export.Order, tally *tally) {
 	h.Metrics.Count(metrics.ExportsRejected, 0)
 }
 
-// roomForNames is how many bytes of image names go into one message: with the rest of a request, tags of 50 times 384
-// characters included, that stays below the 256 KiB of an SQS message.
-const roomForNames = 100_000
+// roomForNames is how many bytes of image names go into one message. They stand there twice, beside patterns of at most 20 KB
+// and twice 50 tags of at most 1.5 KB each; all that stays below the 256 KiB of an SQS message.
+const roomForNames = 30_000
 
 // sendRest queues the images that wait, in as many messages as it takes.
 func (h *Handler) sendRest(ctx context.Context, request work.Item, names []string, now time.Time) error {
@@ -107,11 +112,24 @@ func (h *Handler) sendRest(ctx context.Context, request work.Item, names []strin
 			count++
 		}
 		item := request
-		item.Request = &work.Request{Ask: request.Request.Ask, Only: names[:count]}
+		item.Request = &work.Request{Ask: narrow(request.Request.Ask, names[:count]), Only: names[:count]}
 		problems = append(problems, h.Queue.Send(ctx, item, item.Delay(now)))
 		names = names[count:]
 	}
 	return errors.Join(problems...)
+}
+
+// narrow leaves out the names that an ask no longer means where only these images are left of it: a request may name more
+// than one message holds. Patterns stay, so that an image means the same by name or by pattern as before.
+func narrow(ask trigger.Ask, only []string) trigger.Ask {
+	left := make(map[string]bool, len(only))
+	for _, name := range only {
+		left[name] = true
+	}
+	ask.Images = slices.DeleteFunc(slices.Clone(ask.Images), func(entry string) bool {
+		return export.CheckImageName(entry) == nil && !left[entry]
+	})
+	return ask
 }
 
 // logDecision writes one line for each image: why it is exported, waits, or was left out.

@@ -94,7 +94,25 @@ func (d Document) Body() (string, error) {
 	if err := encoder.Encode(d); err != nil {
 		return "", fmt.Errorf("encode notification %s: %w", d.ID, err)
 	}
-	return strings.TrimSuffix(body.String(), "\n"), nil
+	return escaped(strings.TrimSuffix(body.String(), "\n")), nil
+}
+
+// escaped writes the control characters that encoding/json leaves as they are as JSON may also have them: some mail programs
+// and terminals act on them.
+func escaped(document string) string {
+	control := func(r rune) bool { return r >= 0x7f && r <= 0x9f }
+	if strings.IndexFunc(document, control) < 0 {
+		return document
+	}
+	var safe strings.Builder
+	for _, r := range document {
+		if control(r) {
+			fmt.Fprintf(&safe, `\u%04x`, r)
+			continue
+		}
+		safe.WriteRune(r)
+	}
+	return safe.String()
 }
 
 // state is the last part of the ID and a message attribute of its own, so that subscriptions can filter by it.

@@ -128,6 +128,9 @@ func (a Ask) check(fields map[string]json.RawMessage) error {
 	if a.AMIName != "" && a.AMINameTemplate != "" {
 		add("amiName and amiNameTemplate are both there; use one")
 	}
+	if string(fields["dryRun"]) == "null" {
+		add("dryRun is null; say true or false, or leave it out") // encoding/json would take it for false
+	}
 	if has("amiNameTemplate") && a.AMINameTemplate == "" {
 		add("amiNameTemplate is empty")
 	}

@@ -36,6 +36,8 @@ type Watch struct {
 	AMIName   string    `json:"amiName"`
 	ImageName string    `json:"imageName"`
 	Created   time.Time `json:"created"`
+	// Chosen tells that the request chose the AMI's name, so that the image keeps the mark of the stack's own export.
+	Chosen bool `json:"chosen,omitempty"`
 	// Told tells that the end is announced and only the mark on the image is missing.
 	Told bool `json:"told,omitempty"`
 }

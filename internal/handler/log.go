@@ -1,0 +1,54 @@
+package handler
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"unicode"
+)
+
+// SafeLog keeps characters out of a log that a terminal or a viewer acts on instead of showing them. Other people's text comes in
+// events and in the messages of services; encoding it as JSON leaves DEL and the control characters above it as they are.
+func SafeLog(log *slog.Logger) *slog.Logger { return slog.New(safeLog{log.Handler()}) }
+
+type safeLog struct{ next slog.Handler }
+
+func (l safeLog) Enabled(ctx context.Context, level slog.Level) bool {
+	return l.next.Enabled(ctx, level)
+}
+
+func (l safeLog) Handle(ctx context.Context, record slog.Record) error {
+	safe := slog.NewRecord(record.Time, record.Level, shown(record.Message), record.PC)
+	record.Attrs(func(attribute slog.Attr) bool {
+		safe.AddAttrs(safeAttr(attribute))
+		return true
+	})
+	return l.next.Handle(ctx, safe)
+}
+
+func (l safeLog) WithAttrs(attributes []slog.Attr) slog.Handler {
+	safe := make([]slog.Attr, len(attributes))
+	for i, attribute := range attributes {
+		safe[i] = safeAttr(attribute)
+	}
+	return safeLog{l.next.WithAttrs(safe)}
+}
+
+func (l safeLog) WithGroup(name string) slog.Handler { return safeLog{l.next.WithGroup(name)} }
+
+func safeAttr(attribute slog.Attr) slog.Attr {
+	if attribute.Value.Kind() == slog.KindString {
+		attribute.Value = slog.StringValue(shown(attribute.Value.String()))
+	}
+	return attribute
+}
+
+// shown has a space for each control character and line break. It copies nothing where there is none.
+func shown(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+			return ' '
+		}
+		return r
+	}, text)
+}

@@ -1,0 +1,426 @@
+package handler_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/appstream"
+	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
+
+	"appstream-ami-exporter/internal/export"
+	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/notify"
+	"appstream-ami-exporter/internal/trigger"
+	"appstream-ami-exporter/internal/work"
+)
+
+// build adds images that are not available yet.
+func (n *night) build(names ...string) {
+	for _, name := range names {
+		n.stream.PutImage(localaws.Image{Name: name, CreatedTime: made, State: types.ImageStateCreating})
+	}
+}
+
+// requestItem is a request in the queue, of the nightly schedule.
+func requestItem(only ...string) work.Item {
+	return work.Item{Trigger: nightly, Since: two, Deadline: two.Add(waitDeadline), Request: &work.Request{Only: only}}
+}
+
+// What cannot be started now is queued with everything that it takes to start it later as it was asked for.
+func TestWhatWaits(t *testing.T) {
+	t.Parallel()
+	n := newNight(t)
+	n.put("base")
+	n.build("building", "other")
+	_, err := n.invoke(`{"images":["base","build*"],"amiNameTemplate":"{image}-x","amiDescription":"d","tags":{"Ticket":"7"}}`)
+	n.must(err)
+	want := work.Item{
+		Trigger: trigger.Trigger{Type: trigger.Request, ID: "request-1", Time: two}, Since: two, Deadline: two.Add(waitDeadline),
+		Request: &work.Request{
+			Ask:  trigger.Ask{Images: []string{"build*"}, AMINameTemplate: "{image}-x", AMIDescription: "d", Tags: map[string]string{"Ticket": "7"}},
+			Only: []string{"building"},
+		},
+	}
+	items := n.queued()
+	check(t, "messages", 2, len(items))
+	check(t, "request", want, items[1])
+	var delays []string
+	for _, call := range n.gateway.Calls() {
+		if call.Action == "SendMessage" {
+			delays = append(delays, call.Param("DelaySeconds"))
+		}
+	}
+	check(t, "delays", []string{"60", "120"}, delays)
+}
+
+// A request shrinks as its images are started, and keeps its age and its deadline: it cannot go on for ever.
+func TestRequestShrinks(t *testing.T) {
+	t.Parallel()
+	n := newNight(t)
+	n.build("a", "b", "c")
+	item := requestItem("a", "b", "c")
+
+	n.pass(10 * time.Minute)
+	check(t, "kept whole while nothing can be started", []int{0}, n.batch(1, item))
+	check(t, "messages", 0, len(n.queued()))
+	n.put("b")
+	n.pass(10 * time.Minute)
+	check(t, "kept when one is started", nil, n.batch(2, item))
+	want := requestItem("a", "c")
+	left := n.queued()[1]
+	check(t, "what is left", want, left)
+
+	n.put("a")
+	n.stream.RemoveImage("c")
+	check(t, "kept when the rest is decided", nil, n.batch(1, left))
+	check(t, "messages", 3, len(n.queued())) // the watches of b and a, and what was left before
+	told := map[string]bool{}
+	for _, id := range n.ids() {
+		told[id] = true
+	}
+	// Nobody named c: a sweep passes over an image that is gone.
+	check(t, "told", map[string]bool{taskID(1) + ":EXPORTING": true, taskID(2) + ":EXPORTING": true}, told)
+}
+
+// Where the smaller request cannot be sent, the whole one stays. Nothing is lost, and nothing is started twice.
+func TestRequestThatCannotShrink(t *testing.T) {
+	t.Parallel()
+	n := newNight(t)
+	n.put("a")
+	n.build("b")
+	n.gateway.SetFault(func(call localaws.Call) localaws.Effect {
+		var item work.Item
+		if call.Action == "SendMessage" && json.Unmarshal([]byte(call.Param("MessageBody")), &item) == nil && item.Request != nil {
+			return localaws.Effect{Kind: localaws.Refuse, Status: 400, Code: "OverLimit", Message: "No."}
+		}
+		return localaws.Effect{}
+	})
+	item := requestItem("a", "b")
+	check(t, "kept", []int{0}, n.batch(1, item))
+	n.gateway.SetFault(nil)
+	check(t, "kept when it can", nil, n.batch(2, item))
+	check(t, "tasks", 1, len(n.stream.Tasks()))
+	check(t, "what is left", requestItem("b"), n.queued()[2])
+	// The start is told again, under the same id.
+	check(t, "told", []string{taskID(1) + ":EXPORTING", taskID(1) + ":EXPORTING"}, n.ids())
+}
+
+// A trigger that meets an AppStream that cannot be read waits as a whole.
+func TestWholeRequestWaits(t *testing.T) {
+	t.Parallel()
+	n := newNight(t)
+	n.put("base", "other")
+	n.refuse(503, "ServiceUnavailable", "DescribeImages")
+	got, err := n.invoke(`{"imageName":"base"}`)
+	n.must(err)
+	const reason = "cannot read AppStream's images and export tasks: DescribeImages: ServiceUnavailable: No."
+	check(t, "reply", fmt.Sprintf(`{"trigger":{"type":"request","id":"request-1","time":"2026-11-23T02:00:00Z"},"started":[],"waiting":[{"reason":%q}],"skipped":[],"rejected":[]}`, reason), got)
+	item := n.queued()[0]
+	check(t, "request", work.Item{
+		Trigger: trigger.Trigger{Type: trigger.Request, ID: "request-1", Time: two}, Since: two, Deadline: two.Add(waitDeadline),
+		Request: &work.Request{Ask: trigger.Ask{ImageName: "base"}, Only: []string{"base"}},
+	}, item)
+
+	check(t, "kept while AppStream cannot be read", []int{0}, n.batch(1, item))
+	n.gateway.SetFault(nil)
+	check(t, "kept when it can", nil, n.batch(2, item))
+	check(t, "told", []string{taskID(1) + ":EXPORTING"}, n.ids())
+}
+
+// A dry run and a refusal for good are answered to whoever asked; waiting would mend neither.
+func TestUnreadableForGood(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		status        int
+		code, payload string
+	}{
+		"denied":    {400, "AccessDeniedException", schedule},
+		"a dry run": {503, "ServiceUnavailable", `{"imageName":"base","dryRun":true}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := newNight(t)
+			n.put("base")
+			n.refuse(test.status, test.code, "DescribeImages")
+			_, err := n.invoke(test.payload)
+			check(t, "error", "*handler.AppStreamUnreadable", fmt.Sprintf("%T", err))
+			check(t, "messages", 0, len(n.queued()))
+		})
+	}
+}
+
+// What could not be started in time is told, each image with its own reason, and not tried any more.
+func TestRequestGivenUp(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name    string
+		item    work.Item
+		arrange func(n *night)
+		want    map[string]string // the error's message of each image
+	}{
+		{"images that never became available", requestItem("a", "b"), func(n *night) { n.build("a", "b") }, map[string]string{
+			"a": "waited for 24h: the image is CREATING", "b": "waited for 24h: the image is CREATING",
+		}},
+		{"AppStream could never be read", requestItem(), func(n *night) { n.refuse(503, "ServiceUnavailable", "DescribeImages") }, map[string]string{
+			"*": "waited for 24h: cannot read AppStream's images and export tasks: DescribeImages: ServiceUnavailable: No.",
+		}},
+		{"nor for the one image that was asked for", work.Item{
+			Trigger: nightly, Since: two, Deadline: two.Add(waitDeadline), Request: &work.Request{Ask: trigger.Ask{ImageName: "a"}},
+		}, func(n *night) { n.refuse(503, "ServiceUnavailable", "DescribeImages") }, map[string]string{
+			"a": "waited for 24h: cannot read AppStream's images and export tasks: DescribeImages: ServiceUnavailable: No.",
+		}},
+		{"a request that the stack no longer allows", work.Item{
+			Trigger: nightly, Since: two, Deadline: two.Add(30 * waitDeadline), Request: &work.Request{Ask: trigger.Ask{ImageName: "a", AMINameTemplate: "gone"}, Only: []string{"a"}},
+		}, nil, map[string]string{"a": `waited for 24h: the AMI name template "gone" lacks {image}: all images would get one name`}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			n := newNight(t)
+			if test.arrange != nil {
+				test.arrange(n)
+			}
+			n.pass(waitDeadline)
+			check(t, "kept", nil, n.batch(1, test.item))
+			got := map[string]string{}
+			for _, d := range n.documents() {
+				check(t, "type", notify.ExportGivenUp, d.Type)
+				check(t, "id", notify.IDWithoutTask(nightly.ID, d.ImageName, "GIVEN_UP"), d.ID)
+				check(t, "code", "DeadlinePassed", d.Error.Code)
+				check(t, "hint", "When the cause is mended, request the image by name, or leave it to the next nightly run.", d.Error.Hint)
+				got[d.ImageName] = d.Error.Message
+			}
+			check(t, "given up", test.want, got)
+			check(t, "messages", 0, len(n.queued()))
+		})
+	}
+}
+
+// At the last moment what can be started is started: giving up is for the rest.
+func TestStartedAtTheDeadline(t *testing.T) {
+	t.Parallel()
+	n := newNight(t)
+	n.put("a")
+	n.build("b")
+	n.pass(waitDeadline)
+	check(t, "kept", nil, n.batch(1000, requestItem("a", "b")))
+	var told []notify.Type
+	for _, d := range n.documents() {
+		told = append(told, d.Type)
+	}
+	check(t, "told", []notify.Type{notify.ExportStarted, notify.ExportGivenUp}, told)
+}
+
+// Giving up that cannot be told is no end: the message stays.
+func TestGivingUpIsTold(t *testing.T) {
+	t.Parallel()
+	n := newNight(t)
+	n.build("a")
+	n.pass(waitDeadline)
+	n.refuse(403, "AccessDenied", "Publish", "SendMessage")
+	check(t, "kept", []int{0}, n.batch(996, requestItem("a")))
+	n.gateway.SetFault(nil)
+	check(t, "kept when it is told", nil, n.batch(997, requestItem("a")))
+	check(t, "documents", 1, len(n.documents()))
+}
+
+// What SNS does not take waits in the queue, whole, and is published later under the same id.
+func TestNotice(t *testing.T) {
+	t.Parallel()
+	n := newNight(t)
+	n.put("base")
+	n.refuse(500, "InternalError", "Publish")
+	_, err := n.invoke(schedule)
+	n.must(err) // the trigger is done: it must not come again for that
+	check(t, "documents", 0, len(n.documents()))
+	var notice work.Item
+	watches := 0
+	for _, item := range n.queued() {
+		if item.Watch != nil {
+			watches++
+			continue
+		}
+		notice = item
+	}
+	check(t, "watches", 1, watches)
+	if notice.Notice == nil {
+		t.Fatal("no notice is queued")
+	}
+	check(t, "trigger", nightly, notice.Trigger)
+	check(t, "deadline", two.Add(waitDeadline), notice.Deadline)
+
+	check(t, "kept while SNS is out", []int{0}, n.batch(1, notice))
+	n.pass(time.Hour)
+	n.gateway.SetFault(nil)
+	check(t, "kept when it is back", nil, n.batch(2, notice))
+	documents := n.documents()
+	check(t, "documents", []notify.Document{*notice.Notice}, documents)
+	check(t, "id", taskID(1)+":EXPORTING", documents[0].ID)
+	check(t, "time, of the start", two, documents[0].Time)
+}
+
+// Without SNS and SQS the trigger has to come again; it then finds what it started.
+func TestNotHandedOver(t *testing.T) {
+	t.Parallel()
+	n := newNight(t)
+	n.put("base")
+	n.build("building")
+	n.refuse(403, "AccessDenied", "Publish", "SendMessage")
+	_, err := n.invoke(schedule)
+	check(t, "error", "*handler.NotHandedOver", fmt.Sprintf("%T", err))
+	n.gateway.SetFault(nil)
+	n.pass(time.Minute)
+	_, err = n.invoke(schedule)
+	n.must(err)
+	check(t, "tasks", 1, len(n.stream.Tasks()))
+	check(t, "told", []string{taskID(1) + ":EXPORTING"}, n.ids())
+	check(t, "messages", 2, len(n.queued())) // the watch, and the request for the other
+}
+
+// A trigger that is delivered again announces what it started, whatever became of that meanwhile, until the mark says that
+// all was told. Another trigger passes over it.
+func TestOwnTasks(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name    string
+		after   time.Duration
+		end     types.ExportImageTaskState
+		reply   string
+		message int // that are queued by the second delivery
+	}{
+		{"it runs", time.Minute, types.ExportImageTaskStateCompleted, "started by this trigger before", 1},
+		{"it completed, and nobody saw", time.Hour, types.ExportImageTaskStateCompleted, "started by this trigger before", 1},
+		{"it failed, and nobody saw", time.Hour, types.ExportImageTaskStateFailed, "started by this trigger before", 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			n := newNight(t)
+			n.put("base")
+			n.stream.SetOutcome("base", localaws.ExportOutcome{End: test.end})
+			_, err := n.invoke(schedule)
+			n.must(err)
+			n.pass(test.after)
+			again, err := n.invoke(schedule)
+			n.must(err)
+			check(t, "reply", fmt.Sprintf(`{"trigger":{"type":"schedule","id":"nightly@2026-11-23T02:00:00Z","time":"2026-11-23T02:00:00Z"},"started":[{"imageName":"base","amiName":"base-20261120T101500Z","taskId":%q,"reason":%q}],"waiting":[],"skipped":[],"rejected":[]}`, taskID(1), test.reply), again)
+			check(t, "told", []string{taskID(1) + ":EXPORTING", taskID(1) + ":EXPORTING"}, n.ids())
+			items := n.queued()
+			if len(items) != 2 || items[0].Watch == nil || items[1].Watch == nil {
+				t.Fatalf("queued: %+v", items)
+			}
+			check(t, "watch", *items[0].Watch, *items[1].Watch)
+			check(t, "tasks", 1, len(n.stream.Tasks()))
+		})
+	}
+
+	t.Run("it completed and is marked", func(t *testing.T) {
+		t.Parallel()
+		n := newNight(t)
+		watch := n.begin("base")
+		n.pass(time.Hour)
+		n.batch(1, watch)
+		_, err := n.invoke(schedule)
+		n.must(err)
+		check(t, "told", []string{taskID(1) + ":EXPORTING", taskID(1) + ":COMPLETED"}, n.ids())
+	})
+}
+
+// CloudTrail reports the call that makes an image, not that the image can be seen. One that cannot be seen a quarter of an hour
+// later was never made.
+func TestImageThatCannotBeSeenYet(t *testing.T) {
+	t.Parallel()
+	const ready = `{"source":"pipeline","id":"e-1","time":"2026-11-23T02:00:00Z","detail-type":"AppStream Image Ready","detail":{"imageName":"base"}}`
+	n := newNight(t)
+	_, err := n.invoke(ready)
+	n.must(err)
+	item := n.queued()[0]
+	n.pass(15*time.Minute - time.Second)
+	check(t, "kept for a quarter of an hour", []int{0}, n.batch(1, item))
+	check(t, "documents", 0, len(n.documents()))
+
+	n.pass(time.Second)
+	check(t, "kept after that", nil, n.batch(2, item))
+	check(t, "told", []string{notify.IDWithoutTask("e-1", "base", "REJECTED")}, n.ids())
+
+	// Had it come into sight, it would have been exported.
+	n.put("base")
+	check(t, "kept", nil, n.batch(2, item))
+	check(t, "told", []string{notify.IDWithoutTask("e-1", "base", "REJECTED"), taskID(1) + ":EXPORTING"}, n.ids())
+}
+
+// fakeAppStream is an account with more images than the emulator could list in reasonable time, none of them available.
+type fakeAppStream struct {
+	export.AppStream
+	images []types.Image
+}
+
+func (f fakeAppStream) DescribeImages(_ context.Context, input *appstream.DescribeImagesInput, _ ...func(*appstream.Options)) (*appstream.DescribeImagesOutput, error) {
+	if input.Type == types.VisibilityTypeShared {
+		return &appstream.DescribeImagesOutput{}, nil
+	}
+	return &appstream.DescribeImagesOutput{Images: f.images}, nil
+}
+
+func (fakeAppStream) ListExportImageTasks(context.Context, *appstream.ListExportImageTasksInput, ...func(*appstream.Options)) (*appstream.ListExportImageTasksOutput, error) {
+	return &appstream.ListExportImageTasksOutput{}, nil
+}
+
+func (fakeAppStream) ListTagsForResource(context.Context, *appstream.ListTagsForResourceInput, ...func(*appstream.Options)) (*appstream.ListTagsForResourceOutput, error) {
+	return &appstream.ListTagsForResourceOutput{}, nil
+}
+
+// However many images wait, each is in exactly one message that SQS takes; also where a request names them all.
+func TestMoreThanOneMessageHolds(t *testing.T) {
+	t.Parallel()
+	const count = 10_000
+	var names []string
+	var images []types.Image
+	for i := range count {
+		// 25 characters, as such names go.
+		name := fmt.Sprintf("win2022-department-%06d", i)
+		names = append(names, name)
+		images = append(images, types.Image{
+			Name: aws.String(name), Arn: aws.String(imageARN(name)), State: types.ImageStatePending, CreatedTime: aws.Time(made), Platform: types.PlatformTypeWindowsServer2022,
+		})
+	}
+	tags := map[string]string{}
+	for i := range 47 {
+		tags[fmt.Sprintf("%0128d", i)] = fmt.Sprintf("%0256d", i)
+	}
+	named, err := json.Marshal(trigger.Ask{Images: names, Tags: tags})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, payload := range map[string]string{"a sweep": schedule, "all of them named": string(named)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := newNight(t)
+			n.Exporter.AppStream = fakeAppStream{images: images}
+			reply, err := n.invoke(payload)
+			n.must(err)
+			const most = 6 << 20 // what Lambda returns
+			if len(reply) > most {
+				t.Errorf("the reply has %d bytes", len(reply))
+			}
+			var queued []string
+			for _, message := range n.queues.Messages(n.workQueue) {
+				if len(message.Body) > 256<<10 {
+					t.Errorf("a message has %d bytes", len(message.Body))
+				}
+				item, err := work.Decode(message.Body)
+				n.must(err)
+				queued = append(queued, item.Request.Only...)
+				if name != "a sweep" {
+					check(t, "images that the message asks for by their names", item.Request.Only, item.Request.Ask.Images)
+				}
+			}
+			slices.Sort(queued)
+			check(t, "images in the queue", names, queued)
+
+		})
+	}
+}

@@ -1,0 +1,302 @@
+package handler_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
+
+	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/notify"
+	"appstream-ami-exporter/internal/work"
+)
+
+const (
+	markName = "appstream-ami-exporter:ami-name"
+	markID   = "appstream-ami-exporter:ami-id"
+)
+
+// begin starts the nightly export of one image and returns the watch that was queued for it.
+func (n *night) begin(image string) work.Item {
+	n.t.Helper()
+	n.put(image)
+	_, err := n.invoke(schedule)
+	n.must(err)
+	items := n.queued()
+	return items[len(items)-1]
+}
+
+// What is queued for a task is all that is needed to tell its end, should AppStream say no more than its state.
+func TestWatchOfAStart(t *testing.T) {
+	t.Parallel()
+	n := newNight(t)
+	got := n.begin("base")
+	check(t, "watch", work.Item{
+		Trigger: nightly, Since: two, Deadline: two.Add(exportDeadline),
+		Watch: &work.Watch{TaskID: taskID(1), ImageARN: imageARN("base"), AMIName: amiOf("base"), ImageName: "base", Created: two},
+	}, got)
+	check(t, "told", []string{taskID(1) + ":EXPORTING"}, n.ids())
+}
+
+// A watch is one call while its task runs, and then tells the end with its duration.
+func TestWatchUntilTheEnd(t *testing.T) {
+	t.Parallel()
+	n := newNight(t)
+	watch := n.begin("base")
+	n.pass(40 * time.Minute)
+	before := len(n.gateway.Calls())
+	check(t, "kept", []int{0}, n.batch(1, watch))
+	var calls []string
+	for _, call := range n.gateway.Calls()[before:] {
+		calls = append(calls, call.Action+" "+call.Param("TaskId")+call.Param("ReceiptHandle")+" "+call.Param("VisibilityTimeout"))
+	}
+	check(t, "calls", []string{"GetExportImageTask " + taskID(1) + " ", "ChangeMessageVisibility handle-0 300"}, calls)
+
+	n.pass(64 * time.Second)
+	check(t, "kept", nil, n.batch(2, watch))
+	last := n.documents()[1]
+	check(t, "id", taskID(1)+":COMPLETED", last.ID)
+	check(t, "duration", new(int64(41*60+4)), last.DurationSeconds)
+	check(t, "summary", "Export of base completed: "+last.Task.AMIID+" (base-20261120T101500Z) after 41m", last.Summary)
+	check(t, "time", two.Add(41*time.Minute+4*time.Second), last.Time)
+	check(t, "mark", map[string]string{markName: amiOf("base"), markID: last.Task.AMIID}, n.stream.TagsOf("base"))
+}
+
+// Where the mark cannot be set for now, the AMI is told of at once and the mark is set later, in silence.
+func TestMarkLater(t *testing.T) {
+	t.Parallel()
+	n := newNight(t)
+	watch := n.begin("base")
+	n.pass(time.Hour)
+	n.refuse(500, "InternalFailure", "TagResource")
+	check(t, "kept", nil, n.batch(1, watch))
+	documents := n.documents()
+	check(t, "told", []string{taskID(1) + ":EXPORTING", taskID(1) + ":COMPLETED"}, n.ids())
+	check(t, "error", nil, documents[1].Error)
+
+	want := watch
+	want.Watch = new(*watch.Watch)
+	want.Watch.Told = true
+	got := n.queued()[1]
+	check(t, "what is left to do", want, got)
+
+	n.pass(15 * time.Minute)
+	check(t, "kept while it still fails", []int{0}, n.batch(1, got))
+	n.gateway.SetFault(nil)
+	check(t, "kept when it is marked", nil, n.batch(2, got))
+	check(t, "mark", amiOf("base"), n.stream.TagsOf("base")[markName])
+	check(t, "told, no more than before", 2, len(n.documents()))
+	check(t, "messages", 2, len(n.queued()))
+}
+
+// Where AppStream refuses the mark for good, the notification says so and what to do: a later sweep could export again.
+func TestMarkRefused(t *testing.T) {
+	t.Parallel()
+	const later = " Until it is marked, a sweep could export it again once AppStream has forgotten this task."
+	for _, test := range []struct {
+		name    string
+		arrange func(n *night)
+		want    *notify.Error
+	}{
+		{"not permitted", func(n *night) { n.refuse(400, "AccessDeniedException", "TagResource") }, &notify.Error{
+			Code: "NotMarked", Message: "The AMI is complete, but the image could not be marked as exported: AccessDeniedException: No.",
+			Hint: "The function's role may not do this: deploy the stack's template again, and check permissions boundaries and service control policies." + later,
+		}},
+		{"no room", func(n *night) {
+			tags := map[string]string{}
+			for i := range 49 {
+				tags[fmt.Sprint("Tag", i)] = ""
+			}
+			n.stream.PutImage(localaws.Image{Name: "base", CreatedTime: made, Tags: tags})
+		}, &notify.Error{
+			Code: "NotMarked", Message: "The AMI is complete, but the image could not be marked as exported: LimitExceededException: A resource can have 50 tags; this would make 51.",
+			Hint: "The image has as many tags as it can have: remove one or two, so that it can be marked as exported." + later,
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			n := newNight(t)
+			watch := n.begin("base")
+			test.arrange(n)
+			n.pass(time.Hour)
+			check(t, "kept", nil, n.batch(1, watch))
+			last := n.documents()[1]
+			check(t, "type", notify.ExportCompleted, last.Type)
+			check(t, "error", test.want, last.Error)
+			told := n.queued()[1]
+			if !told.Watch.Told {
+				t.Errorf("what is left to do: %+v", told.Watch)
+			}
+
+			// At its deadline that is given up: it was said.
+			n.pass(exportDeadline)
+			check(t, "kept after the deadline", nil, n.batch(1, told))
+			check(t, "documents", 2, len(n.documents()))
+		})
+	}
+}
+
+// An image that is gone, or made again since, needs no mark.
+func TestNothingToMark(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(n *night){
+		"deleted":    func(n *night) { n.stream.RemoveImage("base") },
+		"made again": func(n *night) { n.stream.PutImage(localaws.Image{Name: "base", CreatedTime: two.Add(time.Minute)}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := newNight(t)
+			watch := n.begin("base")
+			change(n)
+			n.pass(time.Hour)
+			check(t, "kept", nil, n.batch(1, watch))
+			last := n.documents()[1]
+			check(t, "type", notify.ExportCompleted, last.Type)
+			check(t, "error", nil, last.Error)
+			check(t, "tags set", 0, n.calls("TagResource"))
+			check(t, "messages", 1, len(n.queued()))
+		})
+	}
+}
+
+// A task that does not end, or cannot be seen, is given up: at its deadline, or when the queue is about to lose the message.
+func TestWatchGivenUp(t *testing.T) {
+	t.Parallel()
+	hint := "See how it stands with: aws appstream get-export-image-task --task-id " + taskID(1) + ". If it hangs, ask AWS Support; the image itself is untouched."
+	for _, test := range []struct {
+		name     string
+		after    time.Duration
+		receives int
+		arrange  func(n *night)
+		want     string // the error's message; empty: it is kept
+	}{
+		{"a moment before the deadline", exportDeadline - time.Second, 1, nil, ""},
+		{"at the deadline", exportDeadline, 1, nil, "the task is still EXPORTING; followed for 48h"},
+		{"long after", 3 * exportDeadline, 1, nil, "the task is still EXPORTING; followed for 144h"},
+		{"few receives left", 5 * time.Hour, 995, nil, ""},
+		{"as good as no receives left", 5 * time.Hour, 996, nil, "the task is still EXPORTING; followed for 5h"},
+		{"no receives left", 5 * time.Hour, 1000, nil, "the task is still EXPORTING; followed for 5h"},
+		{"not to be seen, before the deadline", time.Hour, 1, func(n *night) { n.refuse(400, "ResourceNotFoundException", "GetExportImageTask") }, ""},
+		{"not to be seen, at the deadline", exportDeadline, 1, func(n *night) { n.refuse(400, "ResourceNotFoundException", "GetExportImageTask") },
+			"AppStream does not tell how the task stands (GetExportImageTask: ResourceNotFoundException: No.); followed for 48h"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			n := newNight(t)
+			n.stream.SetOutcome("base", localaws.ExportOutcome{End: types.ExportImageTaskStateExporting}) // for ever
+			watch := n.begin("base")
+			n.pass(test.after)
+			if test.arrange != nil {
+				test.arrange(n)
+			}
+			again := n.batch(test.receives, watch)
+			if test.want == "" {
+				check(t, "kept", []int{0}, again)
+				check(t, "documents", 1, len(n.documents()))
+				return
+			}
+			check(t, "kept", nil, again)
+			last := n.documents()[1]
+			check(t, "id", taskID(1)+":GIVEN_UP", last.ID)
+			check(t, "type", notify.ExportGivenUp, last.Type)
+			check(t, "error", &notify.Error{Code: "DeadlinePassed", Message: test.want, Hint: hint}, last.Error)
+			check(t, "AMI name of the task", amiOf("base"), last.Task.AMIName)
+		})
+	}
+}
+
+// A task that ended while nobody looked is told as it ended, also after its deadline.
+func TestEndAfterTheDeadline(t *testing.T) {
+	t.Parallel()
+	n := newNight(t)
+	watch := n.begin("base")
+	n.pass(10 * exportDeadline)
+	check(t, "kept", nil, n.batch(1000, watch))
+	check(t, "told", []string{taskID(1) + ":EXPORTING", taskID(1) + ":COMPLETED"}, n.ids())
+}
+
+// A task that failed only because another made the same AMI is no failed export.
+func TestTwin(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name string
+		twin types.ExportImageTaskState
+		told []string
+	}{
+		{"the other one runs", types.ExportImageTaskStateExporting, nil},
+		{"the other one completed", types.ExportImageTaskStateCompleted, nil},
+		{"the other one failed as well", types.ExportImageTaskStateFailed, []string{taskID(1) + ":FAILED"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			n := newNight(t)
+			n.stream.SetOutcome("base", localaws.ExportOutcome{End: types.ExportImageTaskStateFailed, After: time.Minute}, localaws.ExportOutcome{End: test.twin, After: 20 * time.Minute})
+			watch := n.begin("base")
+			n.pass(2 * time.Minute)
+			_, err := n.invoke(`{"imageName":"base"}`) // its name is free again
+			n.must(err)
+			n.pass(30 * time.Minute)
+			check(t, "kept", nil, n.batch(1, watch))
+			check(t, "told", append([]string{taskID(1) + ":EXPORTING", taskID(2) + ":EXPORTING"}, test.told...), n.ids())
+		})
+	}
+
+	t.Run("it cannot be seen whether there is one", func(t *testing.T) {
+		t.Parallel()
+		n := newNight(t)
+		n.stream.SetOutcome("base", localaws.ExportOutcome{End: types.ExportImageTaskStateFailed, After: time.Minute})
+		watch := n.begin("base")
+		n.pass(2 * time.Minute)
+		n.refuse(500, "InternalFailure", "ListExportImageTasks")
+		check(t, "kept", []int{0}, n.batch(1, watch))
+		check(t, "documents", 1, len(n.documents()))
+		// At the end of all patience a failure is told rather than kept quiet.
+		n.pass(exportDeadline)
+		check(t, "kept at the deadline", nil, n.batch(1, watch))
+		check(t, "told", []string{taskID(1) + ":EXPORTING", taskID(1) + ":FAILED"}, n.ids())
+	})
+}
+
+// Watches of one batch are told apart: each has its own end, and one that hangs keeps nothing from the others.
+func TestBatchOfWatches(t *testing.T) {
+	t.Parallel()
+	n := newNight(t)
+	n.stream.SetOutcome("b", localaws.ExportOutcome{End: types.ExportImageTaskStateExporting})
+	n.stream.SetOutcome("c", localaws.ExportOutcome{End: types.ExportImageTaskStateTimedOut})
+	watches := []work.Item{n.begin("a"), n.begin("b"), n.begin("c")}
+	n.pass(time.Hour)
+	check(t, "kept", []int{1}, n.batch(1, watches...))
+	told := map[string]notify.Type{}
+	for _, d := range n.documents() {
+		told[d.ImageName] = d.Type // the last one
+	}
+	check(t, "told", map[string]notify.Type{"a": notify.ExportCompleted, "b": notify.ExportStarted, "c": notify.ExportFailed}, told)
+}
+
+// The delay until the next look grows with the age of the task and stays within SQS's limits.
+func TestDelaysOfAWatch(t *testing.T) {
+	t.Parallel()
+	for after, want := range map[time.Duration]string{0: "60", 8 * time.Minute: "60", 40 * time.Minute: "300", 2 * time.Hour: "900", 40 * time.Hour: "900"} {
+		n := newNight(t)
+		n.stream.SetOutcome("base", localaws.ExportOutcome{End: types.ExportImageTaskStateExporting})
+		watch := n.begin("base")
+		n.pass(after)
+		n.batch(1, watch)
+		calls := n.gateway.Calls()
+		check(t, fmt.Sprintf("delay after %v", after), want, calls[len(calls)-1].Param("VisibilityTimeout"))
+	}
+}
+
+// Where SQS does not take the delay either, the message still comes again.
+func TestKeptWithoutADelay(t *testing.T) {
+	t.Parallel()
+	n := newNight(t)
+	watch := n.begin("base")
+	n.refuse(400, "InvalidParameterValue", "ChangeMessageVisibility")
+	check(t, "kept", []int{0}, n.batch(1, watch))
+	if !strings.Contains(n.log.String(), "a work message comes again after the queue's visibility timeout") {
+		t.Error("the log does not say so")
+	}
+}

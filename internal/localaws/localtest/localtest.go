@@ -1,0 +1,187 @@
+// Package localtest starts a local AWS account for a test, with the compiled function in it, and reads what the function
+// told and logged. Only tests use it.
+package localtest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"appstream-ami-exporter/internal/localaws"
+)
+
+// Scale is how much faster time passes in an account that a test starts: the minute between two looks at a task is 50 ms.
+const Scale = 1200
+
+// ExportDuration is how long an export takes there: long enough to be seen running at least once.
+const ExportDuration = 80 * time.Millisecond
+
+// settleLimit is how long a test waits for the account to be done before it takes it to hang.
+const settleLimit = 30 * time.Second
+
+// Main runs the tests of a package and removes the function that was compiled for them. Its TestMain calls it.
+func Main(m *testing.M) int {
+	code := m.Run()
+	if built.directory != "" {
+		_ = os.RemoveAll(built.directory) // what is left of it lies in the directory for temporary files
+	}
+	return code
+}
+
+var built struct {
+	once      sync.Once
+	directory string
+	err       error
+}
+
+// Bootstrap returns the path of the function, compiled as it is deployed but for this machine. It is built once for all
+// tests of a package, whose TestMain has to call Main.
+func Bootstrap(t testing.TB) string {
+	t.Helper()
+	root := Root(t)
+	built.once.Do(func() {
+		if built.err = showSources(root); built.err != nil {
+			return
+		}
+		if built.directory, built.err = os.MkdirTemp("", "bootstrap"); built.err != nil {
+			return
+		}
+		// make, so that the flags are those of the deployed function wherever they change.
+		build := exec.Command("make", "--no-print-directory", "-C", root, "build/bootstrap", "bootstrap="+filepath.Join(built.directory, "bootstrap"))
+		build.Env = withoutMake(os.Environ())
+		if output, err := build.CombinedOutput(); err != nil {
+			built.err = fmt.Errorf("build the function: %w\n%s", err, output)
+		}
+	})
+	if built.err != nil {
+		t.Fatal(built.err)
+	}
+	return filepath.Join(built.directory, "bootstrap")
+}
+
+// showSources looks at all that the function is compiled from. go test keeps the result of a test while the files that the
+// test looked at are the same, and does not know that the function, another program, was one of them.
+func showSources(root string) error {
+	for _, directory := range []string{"cmd", "internal"} {
+		err := filepath.WalkDir(filepath.Join(root, directory), func(_ string, _ fs.DirEntry, err error) error { return err })
+		if err != nil {
+			return err
+		}
+	}
+	for _, file := range []string{"Makefile", "go.mod", "go.sum"} {
+		if _, err := os.Stat(filepath.Join(root, file)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// withoutMake leaves out what a surrounding make says to those that it starts.
+func withoutMake(environment []string) (rest []string) {
+	for _, variable := range environment {
+		if name, _, _ := strings.Cut(variable, "="); !strings.HasPrefix(name, "MAKE") && !strings.HasPrefix(name, "MFLAGS") {
+			rest = append(rest, variable)
+		}
+	}
+	return rest
+}
+
+var root = sync.OnceValues(func() (string, error) {
+	output, err := exec.Command("go", "env", "GOMOD").Output()
+	return filepath.Dir(string(bytes.TrimSpace(output))), err
+})
+
+// Root returns the root of the repository.
+func Root(t testing.TB) string {
+	t.Helper()
+	directory, err := root()
+	if err != nil {
+		t.Fatalf("find the repository: %v", err)
+	}
+	return directory
+}
+
+// Event returns a sample event of the repository, such as "schedule.json".
+func Event(t testing.TB, name string) []byte {
+	t.Helper()
+	payload, err := os.ReadFile(filepath.Join(Root(t), "events", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return payload
+}
+
+// complete fills in what a test has left to Start.
+func complete(t testing.TB, options localaws.AccountOptions) localaws.AccountOptions {
+	if options.Template == "" {
+		options.Template = filepath.Join(Root(t), "template.yaml")
+	}
+	if options.Bootstrap == "" {
+		options.Bootstrap = Bootstrap(t)
+	}
+	if options.Scale == 0 {
+		options.Scale = Scale
+	}
+	if options.AppStream.ExportDuration == nil {
+		options.AppStream.ExportDuration = func(string, string) time.Duration { return ExportDuration }
+	}
+	return options
+}
+
+// Start starts an account with the stack in it. Fields of the options that are left zero mean: this repository's template
+// and function, time passing Scale times faster, and exports that take ExportDuration. The account is closed when the
+// test ends, and the function's log is shown if it has failed.
+func Start(t testing.TB, options localaws.AccountOptions) *localaws.Account {
+	t.Helper()
+	log := &Log{}
+	onLog := options.OnLog
+	options.OnLog = func(line localaws.LogLine) {
+		log.Add(line)
+		if onLog != nil {
+			onLog(line)
+		}
+	}
+	account, err := localaws.StartAccount(t.Context(), complete(t, options))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := account.Close(); err != nil {
+			t.Errorf("close the account: %v", err)
+		}
+		if t.Failed() {
+			t.Logf("the function's log:\n%s", log)
+		}
+	})
+	return account
+}
+
+// Settle waits until nothing is going on in the account and nothing is left to do.
+func Settle(t testing.TB, account *localaws.Account) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), settleLimit)
+	defer cancel()
+	if err := account.Settle(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Invoke runs the function once with the payload and returns the outcome.
+func Invoke(t testing.TB, account *localaws.Account, payload []byte) localaws.InvokeResult {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), settleLimit)
+	defer cancel()
+	result, err := account.Function.Invoke(ctx, payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result
+}
