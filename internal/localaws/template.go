@@ -23,7 +23,7 @@ type templateResource struct {
 }
 
 // LoadTemplate reads a template and gives its parameters the values named, and their defaults otherwise. Its
-// error names every parameter whose value CloudFormation would refuse.
+// error names every parameter whose value, and every rule whose combination, CloudFormation would refuse.
 func LoadTemplate(path string, parameters map[string]string) (*Template, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -39,6 +39,7 @@ func LoadTemplate(path string, parameters map[string]string) (*Template, error) 
 func parseTemplate(text []byte, chosen map[string]string) (*Template, error) {
 	var document struct {
 		Parameters map[string]templateParameter `yaml:"Parameters"`
+		Rules      yaml.Node                    `yaml:"Rules"`
 		Conditions map[string]yaml.Node         `yaml:"Conditions"`
 		Globals    yaml.Node                    `yaml:"Globals"`
 		Resources  map[string]struct {
@@ -55,6 +56,17 @@ func parseTemplate(text []byte, chosen map[string]string) (*Template, error) {
 	}
 	parameters, err := chooseParameters(document.Parameters, chosen)
 	if err != nil {
+		return nil, err
+	}
+	section, err := templateValue(&document.Rules)
+	if err != nil {
+		return nil, fmt.Errorf("rules: %w", err)
+	}
+	rules, err := parseRules(section)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkRules(parameters, rules); err != nil {
 		return nil, err
 	}
 	conditions := map[string]any{}

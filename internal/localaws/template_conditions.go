@@ -69,6 +69,8 @@ func (d conditionDecider) decide(expression any) (bool, error) {
 	switch name {
 	case "Fn::Equals":
 		return d.equal(operands)
+	case "Fn::Contains": // only rules may use it
+		return d.contains(operands)
 	case "Fn::Not":
 		values, err := d.decideAll(name, operands, 1, 1)
 		return err == nil && !values[0], err
@@ -80,6 +82,19 @@ func (d conditionDecider) decide(expression any) (bool, error) {
 		return err == nil && slices.Contains(values, true), err
 	}
 	return false, fmt.Errorf("%s is not supported in conditions here", name)
+}
+
+func (d conditionDecider) contains(operands []any) (bool, error) {
+	list, sought, err := two[[]any, any](operands)
+	if err != nil {
+		return false, fmt.Errorf("Fn::Contains: %w", err)
+	}
+	for _, item := range list {
+		if found, err := d.equal([]any{item, sought}); found || err != nil {
+			return found, err
+		}
+	}
+	return false, nil
 }
 
 func (d conditionDecider) equal(operands []any) (bool, error) {

@@ -41,6 +41,8 @@ func (n *physicalNames) of(id, attribute string) (string, error) {
 		return fmt.Sprintf("arn:aws:iam::%s:role/%s", templateAccount, name), nil
 	case "AWS::Logs::LogGroup Arn":
 		return arn("logs", "log-group:"+name+":*"), nil
+	case "AWS::CloudWatch::Alarm Arn":
+		return arn("cloudwatch", "alarm:"+name), nil
 	case "AWS::Serverless::Function Arn":
 		return arn("lambda", "function:"+name), nil
 	case "AWS::Events::Rule Arn":

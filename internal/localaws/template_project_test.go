@@ -272,6 +272,10 @@ func TestProjectParameters(t *testing.T) {
 		{"mail", "NotificationEmail", []string{"", "desktop@example.com"}, []string{"desktop", "a@b", "a@example.com b@example.com"}},
 		{"deadline", "WaitDeadlineHours", []string{"1", "168"}, []string{"0", "169", "soon", ""}},
 		{"timeout", "Timeout", []string{"60", "900"}, []string{"59", "901"}},
+		{"boundary", "PermissionsBoundaryArn", []string{"", "arn:aws:iam::123456789012:policy/x/y", "arn:aws:iam::aws:policy/PowerUserAccess"}, []string{"x", "arn:aws:iam::123456789012:role/x"}},
+		{"key", "KmsKeyArn", []string{"", "arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/mrk-1"}, []string{"alias/aws/sns", "arn:aws:kms:eu-west-1:123456789012:alias/x"}},
+		{"concurrency", "ReservedConcurrency", []string{"", "3", "10", "999"}, []string{"0", "1", "2", "1000", "03", "x"}},
+		{"hours without a run", "HoursWithoutRun", []string{"0", "26", "168"}, []string{"-1", "169", ""}},
 		{"log level", "LogLevel", []string{"INFO", "DEBUG"}, []string{"WARN", "info"}},
 	}
 	for _, test := range tests {

@@ -92,6 +92,23 @@ func (t *Template) Stack(physical Physical) (*Stack, error) {
 	return b.stack, nil
 }
 
+// Resources resolves the properties of all resources of a type that the stack has, by logical id, with made-up names.
+func (t *Template) Resources(kind string) (map[string]map[string]any, error) {
+	resolver := templateResolver{template: t, names: &physicalNames{template: t}}
+	resources := map[string]map[string]any{}
+	for id, resource := range t.resources {
+		if resource.Type != kind || !t.exists(id) {
+			continue
+		}
+		resolved, err := resolver.value(resource.Properties)
+		if err != nil {
+			return nil, fmt.Errorf("resource %s: %w", id, err)
+		}
+		resources[id], _ = resolved.(map[string]any)
+	}
+	return resources, nil
+}
+
 type stackBuilder struct {
 	template *Template
 	names    *physicalNames

@@ -187,6 +187,8 @@ func TestTemplateRefusesWhatItDoesNotKnow(t *testing.T) {
 		{"circle of conditions", "Conditions: {A: !Not [!Condition B], B: !Not [!Condition A]}", "depends on itself"},
 		{"resource in a condition", "Conditions: {A: !Equals [!Ref Queue, x]}", "Queue is no parameter"},
 		{"resource with an unknown condition", "Resources: {Queue: {Type: 'AWS::SQS::Queue', Condition: A}}", "resource Queue: there is no condition A"},
+		{"rule without an assertion", "Rules: {R: {Assertions: []}}", "rule R asserts nothing"},
+		{"rule about a resource", "Rules: {R: {Assertions: [{Assert: !Equals [!Ref Queue, x]}]}}", "Queue is no parameter"},
 		{"list parameter", "Parameters: {A: {Type: CommaDelimitedList, Default: a}}", `the type "CommaDelimitedList" is not supported`},
 	}
 	for _, test := range tests {
