@@ -26,6 +26,12 @@ run: build/bootstrap ## Show a night, locally and compressed; with EVENT=events/
 test: ## Run all tests
 	@if [ -z "$(race)" ]; then echo "NOTE: no C compiler here, so the race detector is OFF"; fi
 	go test $(race) ./...
+	@# What is too much work under the race detector.
+	$(if $(race),go test -run 'TestSimulation$$|TestHugeSweep' ./internal/reliability)
+
+.PHONY: soak
+soak: ## Simulate NIGHTS (default 100,000) nights of random misfortune
+	go test ./internal/reliability -run 'TestSimulation$$' -v -timeout 0 -nights $(or $(NIGHTS),100000)
 
 .PHONY: check
 check: ## Run the checks that CI runs beside the tests
@@ -35,10 +41,24 @@ check: ## Run the checks that CI runs beside the tests
 fuzz: ## Fuzz every decoder, FUZZTIME (default 1m) each
 	@./scripts/fuzz $(or $(FUZZTIME),1m)
 
-# For this machine, to be run locally.
+.PHONY: bench
+bench: ## Measure the function beside the empty one and others, ROUNDS (default 15) starts each, into docs/PERFORMANCE.md
+	@$(MAKE) --no-print-directory build/programs programs=build/bench/host goarch="$$(go env GOHOSTARCH)"
+	@$(MAKE) --no-print-directory build/programs programs=build/bench/arm64 goarch=arm64
+	@go run ./bench/run -rounds $(or $(ROUNDS),15) -page docs/PERFORMANCE.md $(BENCHFLAGS)
+
+# The function and what it is measured against, all built as for Lambda.
+.PHONY: build/programs
+build/programs:
+	@for program in function=cmd/handler floor=bench/floor twocalls=bench/twocalls; do \
+		CGO_ENABLED=0 GOOS=linux GOARCH=$(goarch) go build $(export_flags) -o "$(programs)/$${program%=*}/bootstrap" "./$${program#*=}" || exit 1; \
+	done
+
+# For this machine, to be run locally. The tests say where to put theirs, since several build at once.
+bootstrap := build/bootstrap
 .PHONY: build/bootstrap
 build/bootstrap:
-	@CGO_ENABLED=0 go build $(export_flags) -o $@ ./cmd/handler
+	@CGO_ENABLED=0 go build $(export_flags) -o "$(bootstrap)" ./cmd/handler
 
 .PHONY: build
 build: ## Build the function as it is deployed, into build/lambda
@@ -49,6 +69,36 @@ build: ## Build the function as it is deployed, into build/lambda
 build-ExportFunction:
 	@mkdir -p "$(ARTIFACTS_DIR)"
 	@CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build $(export_flags) -o "$(ARTIFACTS_DIR)/bootstrap" ./cmd/handler
+
+.PHONY: package
+package: build ## Make the files of a release in build/package: zip, template, list of what is in it, checksums
+	@go run ./cmd/package -version "$(VERSION)" -bootstrap build/lambda/bootstrap -directory build/package
+
+# The stack that the targets below are about. The commands take Region and credentials from where they always do; REGION and
+# PROFILE choose others.
+STACK ?= appstream-ami-exporter
+
+.PHONY: deploy
+deploy: ## Build and deploy the stack STACK; asks what it needs to know. Needs AWS SAM
+	@VERSION="$(VERSION)" ./scripts/deploy "$(STACK)" $(if $(REGION),--region "$(REGION)") $(if $(PROFILE),--profile "$(PROFILE)")
+
+exports = go run ./cmd/exports -stack "$(STACK)" $(if $(REGION),-region "$(REGION)") $(if $(PROFILE),-profile "$(PROFILE)")
+
+.PHONY: plan
+plan: ## Show what the deployed stack would export now, or with IMAGES='prod-*,!prod-test' what of these. Needs the AWS CLI
+	@$(exports) $(if $(IMAGES),-images '$(IMAGES)') plan
+
+.PHONY: export
+export: ## Export IMAGE=<name> now, to the AMI AMI_NAME if given. Needs the AWS CLI
+	@$(exports) -image "$(IMAGE)" $(if $(AMI_NAME),-ami-name "$(AMI_NAME)") export
+
+.PHONY: status
+status: ## Show what runs, what has ended and what waits. Needs the AWS CLI
+	@$(exports) status
+
+.PHONY: replay
+replay: ## Send the triggers in the failed-events queue to the function again. Needs the AWS CLI
+	@$(exports) replay
 
 .PHONY: clean
 clean: ## Remove what was built

@@ -276,7 +276,6 @@ func TestProjectParameters(t *testing.T) {
 		{"key", "KmsKeyArn", []string{"", "arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/mrk-1"}, []string{"alias/aws/sns", "arn:aws:kms:eu-west-1:123456789012:alias/x"}},
 		{"concurrency", "ReservedConcurrency", []string{"", "3", "10", "999"}, []string{"0", "1", "2", "1000", "03", "x"}},
 		{"hours without a run", "HoursWithoutRun", []string{"0", "26", "168"}, []string{"-1", "169", ""}},
-		{"log level", "LogLevel", []string{"INFO", "DEBUG"}, []string{"WARN", "info"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -1,0 +1,146 @@
+package docs
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+var section = regexp.MustCompile(`docs/OPERATIONS\.md, section "([^"]+)"`)
+
+// Every alarm's description leads to a section of its own, which names the alarm.
+func TestAlarms(t *testing.T) {
+	page := read(t, "docs", "OPERATIONS.md")
+	alarms := 0
+	for id, resource := range readTemplate(t).Resources {
+		if resource.Type != "AWS::CloudWatch::Alarm" {
+			continue
+		}
+		alarms++
+		description, _ := resource.Properties["AlarmDescription"].(string)
+		named := section.FindStringSubmatch(description)
+		if named == nil {
+			t.Errorf("the description of %s names no section of docs/OPERATIONS.md", id)
+			continue
+		}
+		if !strings.Contains(page, "### "+named[1]+"\n\n`"+id+"`. ") {
+			t.Errorf("there is no section %q that begins with `%s`", named[1], id)
+		}
+	}
+	for _, named := range regexp.MustCompile("(?m)^`([A-Za-z]+Alarm)`\\. ").FindAllStringSubmatch(page, -1) {
+		if _, ok := readTemplate(t).Resources[named[1]]; !ok {
+			t.Errorf("there is no alarm %s", named[1])
+		}
+	}
+	if row := fmt.Sprintf("| Alarms | %d x $0.10 | $%.2f |", alarms, float64(alarms)/10); !strings.Contains(page, row) {
+		t.Errorf("the costs of the alarms are not %q", row)
+	}
+}
+
+var (
+	// A log line whose message is known when the function is built.
+	logging = regexp.MustCompile(`^(Warn|Error)(Context)?$`)
+	row     = regexp.MustCompile("(?m)^\\| `([^`]+)` \\| (WARN|ERROR) \\|")
+)
+
+// Every line of the log that tells of trouble is explained, and none that there is not.
+func TestLogMessages(t *testing.T) {
+	written := map[string]string{"reject": "ERROR"} // logDecision writes this one, whose message is the decision
+	for _, file := range sources(t) {
+		ast.Inspect(parse(t, file), func(node ast.Node) bool {
+			call, ok := node.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			selector, ok := call.Fun.(*ast.SelectorExpr)
+			if !ok || !logging.MatchString(selector.Sel.Name) {
+				return true
+			}
+			for _, argument := range call.Args[:min(2, len(call.Args))] {
+				if literal, ok := argument.(*ast.BasicLit); ok && literal.Kind == token.STRING {
+					message, err := strconv.Unquote(literal.Value)
+					if err != nil {
+						t.Fatal(err)
+					}
+					written[message] = strings.ToUpper(logging.FindStringSubmatch(selector.Sel.Name)[1])
+					break
+				}
+			}
+			return true
+		})
+	}
+	explained := map[string]string{}
+	for _, match := range row.FindAllStringSubmatch(read(t, "docs", "OPERATIONS.md"), -1) {
+		explained[match[1]] = match[2]
+	}
+	for message, level := range written {
+		if explained[message] != level {
+			t.Errorf("the log message %q of the level %s is not explained", message, level)
+		}
+	}
+	for message := range explained {
+		if written[message] == "" {
+			t.Errorf("%q is explained, and nothing logs it", message)
+		}
+	}
+	if len(written) < 10 {
+		t.Errorf("only %d messages were found", len(written))
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	page := read(t, "docs", "OPERATIONS.md")
+	count := 0
+	ast.Inspect(parse(t, filepath.Join(root, "internal", "metrics", "metrics.go")), func(node ast.Node) bool {
+		spec, ok := node.(*ast.ValueSpec)
+		if !ok || len(spec.Values) != 1 {
+			return true
+		}
+		if kind, ok := spec.Type.(*ast.Ident); !ok || kind.Name != "Name" {
+			return true
+		}
+		name, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		count++
+		if !regexp.MustCompile("(?m)^\\|[^|]*`" + name + "`[^|]*\\|").MatchString(page) {
+			t.Errorf("the metric %s is not described", name)
+		}
+		return true
+	})
+	if row := fmt.Sprintf("| Metrics | %d x $0.30 | $%.2f |", count, float64(count)*0.3); !strings.Contains(page, row) {
+		t.Errorf("the costs of the metrics are not %q", row)
+	}
+}
+
+// sources are the files of what is deployed.
+func sources(t *testing.T) (files []string) {
+	t.Helper()
+	for _, pattern := range []string{"cmd/handler/*.go", "internal/*/*.go"} {
+		found, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(pattern)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
+	}
+	local := filepath.Join(root, "internal", "localaws") + string(os.PathSeparator)
+	return slices.DeleteFunc(files, func(file string) bool { return strings.HasSuffix(file, "_test.go") || strings.HasPrefix(file, local) })
+}
+
+func parse(t *testing.T, file string) *ast.File {
+	t.Helper()
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed
+}
