@@ -56,7 +56,7 @@ func TestDecisionsInTheLog(t *testing.T) {
 	delete(summary, "timestamp")
 	check(t, "summary", localtest.Entry{
 		"level": "INFO", "message": "run finished", "trigger": "request", "triggerId": result.RequestID, "requestId": result.RequestID,
-		"images": 5.0, "wouldStart": 0.0, "started": 1.0, "waiting": 1.0, "skipped": 1.0, "rejected": 2.0,
+		"images": 5.0, "wouldStart": 0.0, "started": 1.0, "waiting": 1.0, "skipped": 1.0, "rejected": 2.0, "dryRun": false,
 	}, summary)
 
 	var told []string
@@ -143,7 +143,6 @@ func TestSecretsStayOutOfTheLog(t *testing.T) {
 	log := &localtest.Log{}
 	a := localtest.Start(t, localaws.AccountOptions{
 		OnLog:       log.Add,
-		Parameters:  map[string]string{"LogLevel": "DEBUG"},
 		Environment: map[string]string{"AWS_LAMBDA_LOG_LEVEL": "DEBUG", "SOMEBODYS_PASSWORD": secret, "AMI_TAGS": "Key=" + secret, "AWS_SECRET_ACCESS_KEY": secret},
 	})
 	put(a, "base")

@@ -151,5 +151,5 @@ func (h *Handler) summarise(ctx context.Context, t trigger.Trigger, reply Reply)
 		message = "run finished: no image matches"
 	}
 	h.Log.InfoContext(ctx, message, "trigger", string(t.Type), "triggerId", t.ID, "images", selected, "wouldStart", len(reply.WouldStart),
-		"started", len(reply.Started), "waiting", len(reply.Waiting), "skipped", skipped, "rejected", len(reply.Rejected))
+		"started", len(reply.Started), "waiting", len(reply.Waiting), "skipped", skipped, "rejected", len(reply.Rejected), "dryRun", reply.DryRun)
 }

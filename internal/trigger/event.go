@@ -21,6 +21,14 @@ type envelope struct {
 	Detail     json.RawMessage `json:"detail"`
 }
 
+// detail is an empty object where there is none, so that what is missing in it is named.
+func (e envelope) detail() []byte {
+	if len(e.Detail) == 0 {
+		return []byte("{}")
+	}
+	return e.Detail
+}
+
 func decodeEvent(payload []byte, inv Invocation) (Input, error) {
 	var event envelope
 	if err := json.Unmarshal(payload, &event); err != nil {
@@ -77,7 +85,7 @@ type cloudTrail struct {
 
 func decodeCloudTrail(event envelope, inv Invocation) (Input, error) {
 	var detail cloudTrail
-	if err := json.Unmarshal(event.Detail, &detail); err != nil {
+	if err := json.Unmarshal(event.detail(), &detail); err != nil {
 		return Input{}, fmt.Errorf("the detail of the CloudTrail event cannot be read: %s", plain(err))
 	}
 	var name, field string
@@ -115,7 +123,7 @@ func decodeImageReady(event envelope, inv Invocation) (Input, error) {
 	var detail struct {
 		ImageName string `json:"imageName"`
 	}
-	if err := json.Unmarshal(event.Detail, &detail); err != nil {
+	if err := json.Unmarshal(event.detail(), &detail); err != nil {
 		return Input{}, fmt.Errorf("the detail of the event \"AppStream Image Ready\" cannot be read: %s", plain(err))
 	}
 	if detail.ImageName == "" {

@@ -182,7 +182,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"another Region":               {string(event(t, map[string]any{"region": "us-east-1"})), []string{`"us-east-1"`, "eu-west-1"}},
 		"another account's schedule":   {`{"source":"aws.scheduler","account":"999999999999"}`, []string{`"999999999999"`}},
 		"a call that makes no image":   {string(event(t, map[string]any{"detail": call("DeleteImage", map[string]any{"name": "x"})})), []string{`"DeleteImage" makes no image`, accepted}},
-		"no detail":                    {string(event(t, map[string]any{"detail": nil})), []string{"the detail of the CloudTrail event cannot be read"}},
+		"no detail":                    {string(event(t, map[string]any{"detail": nil})), []string{`the CloudTrail event "" makes no image`}},
 		"the detail is a string":       {string(event(t, map[string]any{"detail": "{}"})), []string{"the detail of the CloudTrail event cannot be read", "JSON string"}},
 		"the parameters are a string":  {string(event(t, map[string]any{"detail": call("CopyImage", nil, "requestParameters", "x")})), []string{"cannot be read", "requestParameters"}},
 		"CreateImage without its name": {string(event(t, map[string]any{"detail": call("CreateImage", map[string]any{"name": "x"})})), []string{"detail.serviceEventDetails.ImageName is missing"}},
@@ -190,7 +190,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"an import without its name":   {string(event(t, map[string]any{"detail": call("CreateImportedImage", nil)})), []string{"detail.requestParameters.name is missing"}},
 		"a copy without its name": {string(event(t, map[string]any{"detail": call("CopyImage", map[string]any{"destinationRegion": "eu-west-1"})})),
 			[]string{"detail.requestParameters.destinationImageName is missing"}},
-		"own event without a detail": {`{"detail-type":"AppStream Image Ready"}`, []string{`"AppStream Image Ready" cannot be read`}},
+		"own event without a detail": {`{"detail-type":"AppStream Image Ready"}`, []string{"detail.imageName is missing"}},
 		"own event without a name":   {`{"detail-type":"AppStream Image Ready","detail":{"image":"x"}}`, []string{"detail.imageName is missing"}},
 		"own event, name a number":   {`{"detail-type":"AppStream Image Ready","detail":{"imageName":7}}`, []string{`field "imageName" is a JSON number, not a string`}},
 
