@@ -1,0 +1,219 @@
+package reliability
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
+
+	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/notify"
+)
+
+// sixHours are the deadlines of these tests.
+var sixHours = map[string]string{"WaitDeadlineHours": "6", "ExportDeadlineHours": "6"}
+
+func neverReady(w *world) {
+	w.appStream.PutImage(localaws.Image{Name: "win-1", State: types.ImageStatePending})
+	w.putEvent(imageEvent(w.t, "win-1", "event-1", time.Now()))
+}
+
+func neverEnding(w *world) {
+	w.appStream.SetOutcome("win-1", localaws.ExportOutcome{End: types.ExportImageTaskStateExporting})
+	w.appStream.PutImage(localaws.Image{Name: "win-1"})
+	w.fireSchedule(time.Now())
+}
+
+// TestGivenUp has work that comes to nothing be announced once, with how long it waited and what to do, and then be gone.
+func TestGivenUp(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name      string
+		begin     func(*world)
+		parts     []string // of what is told
+		hint      string
+		late      time.Duration // how long after the deadline it may be told
+		fault     localaws.Fault
+		receives  string // MAX_RECEIVE_COUNT, where that ends it instead of the deadline
+		imageName string
+	}{
+		{name: "image never available", begin: neverReady, parts: []string{"win-1", "6h", "the image is PENDING"}, hint: "request the image by name"},
+		{name: "task never ends", begin: neverEnding, parts: []string{"win-1", "6h", "EXPORTING"}, hint: "aws appstream get-export-image-task"},
+		{
+			name: "limit always reached", parts: []string{"win-1", "6h", "LimitExceededException"}, hint: "request the image by name",
+			begin: func(w *world) { w.appStream.PutImage(localaws.Image{Name: "win-1"}); w.fireSchedule(time.Now()) },
+			fault: onAction("CreateExportImageTask", localaws.Effect{Kind: localaws.Refuse, Code: "LimitExceededException", Message: "The limit is exceeded."}),
+		},
+		{
+			name: "task cannot be seen", begin: neverEnding, parts: []string{"win-1", "6h", "does not tell how the task stands"}, hint: "get-export-image-task",
+			fault: onAction("GetExportImageTask", localaws.Effect{Kind: localaws.Refuse, Status: http.StatusInternalServerError, Code: "InternalFailure", Message: "No."}),
+		},
+		{
+			name: "AppStream cannot be read by an event", begin: neverReady, parts: []string{"win-1", "6h", "ListExportImageTasks"}, hint: "request the image by name",
+			fault: onAction("ListExportImageTasks", localaws.Effect{Kind: localaws.ResetBefore}),
+		},
+		{
+			name: "AppStream cannot be read by a sweep", parts: []string{"all selected images", "6h", "DescribeImages"}, hint: "next nightly run", imageName: "*",
+			begin: func(w *world) { w.fireSchedule(time.Now()) },
+			fault: onAction("DescribeImages", localaws.Effect{Kind: localaws.Refuse, Code: "ThrottlingException", Message: "Rate exceeded"}),
+		},
+		{name: "last receive of a request", begin: neverReady, parts: []string{"win-1", "PENDING"}, hint: "request the image by name", receives: "10"},
+		{name: "last receive of a watch", begin: neverEnding, parts: []string{"win-1", "EXPORTING"}, hint: "get-export-image-task", receives: "10"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			options := worldOptions{parameters: sixHours, fault: test.fault}
+			if test.receives != "" {
+				options.variables = map[string]string{"MAX_RECEIVE_COUNT": test.receives}
+			}
+			inWorld(t, options, func(t *testing.T, w *world) {
+				if test.receives != "" {
+					w.work.MaxReceiveCount = 10
+				}
+				begun := time.Now()
+				test.begin(w)
+				w.settle(48 * time.Hour)
+				var told []publication
+				for _, p := range w.mailbox {
+					if p.document.Type == notify.ExportGivenUp {
+						told = append(told, p)
+					}
+				}
+				if len(told) != 1 {
+					t.Fatalf("it was given up %d times, want once: %v", len(told), w.documents())
+				}
+				d := told[0].document
+				for _, part := range test.parts {
+					if !strings.Contains(d.Summary, part) {
+						t.Errorf("the summary %q lacks %q", d.Summary, part)
+					}
+				}
+				if d.Error == nil || !strings.Contains(d.Error.Hint, test.hint) {
+					t.Errorf("the error is %+v, want a hint with %q", d.Error, test.hint)
+				}
+				if after := told[0].at.Sub(begun); test.receives == "" && (after < 6*time.Hour || after > 6*time.Hour+20*time.Minute) {
+					t.Errorf("it was given up after %s, want within a look of 6h", after)
+				}
+				checkNothingLeft(t, w)
+			})
+		})
+	}
+}
+
+func checkNothingLeft(t *testing.T, w *world) {
+	t.Helper()
+	for _, q := range []*queue{w.work, w.dead, w.failed} {
+		if len(q.messages)+len(q.buried)+len(q.expired) > 0 {
+			t.Errorf("in %s is left %v; it buried %v", q.Name, q.bodies(), q.buried)
+		}
+	}
+}
+
+func onAction(action string, effect localaws.Effect) localaws.Fault {
+	return func(call localaws.Call) localaws.Effect {
+		if call.Action == action {
+			return effect
+		}
+		return localaws.Effect{}
+	}
+}
+
+// TestGivenUpWhileSNSIsDown has the last word wait until it can be heard.
+func TestGivenUpWhileSNSIsDown(t *testing.T) {
+	begun := time.Time{}
+	options := worldOptions{parameters: sixHours, fault: func(call localaws.Call) localaws.Effect {
+		if call.Action == "Publish" && time.Since(begun) < 30*time.Hour {
+			return localaws.Effect{Kind: localaws.Refuse, Status: http.StatusServiceUnavailable, Code: "ServiceUnavailable", Message: "No."}
+		}
+		return localaws.Effect{}
+	}}
+	inWorld(t, options, func(t *testing.T, w *world) {
+		begun = time.Now()
+		neverReady(w)
+		w.settle(48 * time.Hour)
+		if got := w.documents(); len(got) != 1 || got[0].Type != notify.ExportGivenUp || !strings.Contains(got[0].Summary, "6h") {
+			t.Errorf("told was %+v, want that it was given up after 6h", got)
+		}
+		checkNothingLeft(t, w)
+	})
+}
+
+// TestLongestDeadline has even the longest wait stay well below the receives after which SQS would drop the message.
+func TestLongestDeadline(t *testing.T) {
+	for name, begin := range map[string]func(*world){"request": neverReady, "watch": neverEnding} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, worldOptions{parameters: map[string]string{"WaitDeadlineHours": "168", "ExportDeadlineHours": "168"}}, func(t *testing.T, w *world) {
+				most := 0
+				w.options.done = func(localaws.InvokeResult) {
+					for _, m := range w.work.messages {
+						most = max(most, m.receives)
+					}
+				}
+				begin(w)
+				w.settle(8 * 24 * time.Hour)
+				documents := w.documents()
+				if len(documents) == 0 {
+					t.Fatal("nothing was told")
+				}
+				last := documents[len(documents)-1]
+				if last.Type != notify.ExportGivenUp || !strings.Contains(last.Summary, "168h") {
+					t.Errorf("the last word is %+v, want that it was given up after 168h", last)
+				}
+				if most < 600 || most > 900 {
+					t.Errorf("the message was received %d times, want several hundred and safely less than 1000", most)
+				}
+				checkNothingLeft(t, w)
+			})
+		})
+	}
+}
+
+// TestUnreadableWork goes to the dead-letter queue at once and as it is, and stops nothing else.
+func TestUnreadableWork(t *testing.T) {
+	inWorld(t, worldOptions{}, func(t *testing.T, w *world) {
+		bodies := []string{"not JSON", "{}", `{"watch":{}}`, "\U0001F4A3"}
+		for _, body := range bodies {
+			w.comesBack(w.work.add(body, 0))
+		}
+		w.appStream.PutImage(localaws.Image{Name: "win-1"})
+		w.fireSchedule(time.Now())
+		w.settle(24 * time.Hour)
+		got := map[string]bool{}
+		for _, body := range w.dead.bodies() {
+			got[body] = true
+		}
+		if len(got) != len(bodies) || len(w.dead.messages) != len(bodies) {
+			t.Errorf("in the dead-letter queue are %q, want %q", w.dead.bodies(), bodies)
+		}
+		for _, body := range bodies {
+			if !got[body] {
+				t.Errorf("the dead-letter queue lacks %q", body)
+			}
+		}
+		w.dead.messages = nil
+		checkOneAMI(t, w)
+	})
+}
+
+// TestUntoldNotice is the one thing that may end unheard in the dead-letter queue: a notification that SNS has not taken for days.
+func TestUntoldNotice(t *testing.T) {
+	inWorld(t, worldOptions{
+		fault: func(call localaws.Call) localaws.Effect {
+			if call.Action == "Publish" && strings.Contains(call.Param("Subject"), "started") {
+				return localaws.Effect{Kind: localaws.Refuse, Code: "AuthorizationError", Message: "No."}
+			}
+			return localaws.Effect{}
+		},
+	}, func(t *testing.T, w *world) {
+		w.appStream.PutImage(localaws.Image{Name: "win-1"})
+		w.fireSchedule(time.Now())
+		w.settle(14 * 24 * time.Hour)
+		if len(w.dead.messages) != 1 || !strings.Contains(w.dead.bodies()[0], `"notice"`) {
+			t.Errorf("in the dead-letter queue are %q, want the notice", w.dead.bodies())
+		}
+		if len(w.work.expired) > 0 {
+			t.Errorf("SQS dropped %q by age", w.work.expired)
+		}
+	})
+}

@@ -1,0 +1,139 @@
+package reliability
+
+import (
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
+
+	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/notify"
+)
+
+// What the simulation found, each as a story of its own.
+
+// killOnce kills the process at its first call of the action.
+func killOnce(action string, kind localaws.EffectKind) localaws.Fault {
+	killed := false
+	return func(call localaws.Call) localaws.Effect {
+		if call.Action != action || killed {
+			return localaws.Effect{}
+		}
+		killed = true
+		return localaws.Effect{Kind: kind}
+	}
+}
+
+// counts are how often each kind of change was told.
+func counts(w *world) map[notify.Type]int {
+	told := map[notify.Type]int{}
+	for _, d := range w.documents() {
+		told[d.Type]++
+	}
+	return told
+}
+
+// TestImageDeletedAfterItsStart has a process die after it has started an export, and the image be deleted before the trigger comes
+// again: what was started is told, by its name and by a sweep.
+func TestImageDeletedAfterItsStart(t *testing.T) {
+	for name, begin := range map[string]func(*world){
+		"event": func(w *world) { w.putEvent(imageEvent(w.t, "win-1", "event-1", time.Now())) },
+		"sweep": func(w *world) { w.fireSchedule(time.Now()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, worldOptions{fault: killOnce("CreateExportImageTask", localaws.KillAfter)}, func(t *testing.T, w *world) {
+				w.appStream.PutImage(localaws.Image{Name: "win-1"})
+				w.after(30*time.Second, func() { w.appStream.RemoveImage("win-1") })
+				begin(w)
+				w.settle(24 * time.Hour)
+				if got := counts(w); got[notify.ExportStarted] == 0 || got[notify.ExportCompleted] == 0 || len(got) != 2 {
+					t.Errorf("told was %v, want that the export started and completed", got)
+				}
+				checkNothingLeft(t, w)
+			})
+		})
+	}
+}
+
+// TestTagsUnreadableAfterTheStart has a trigger come again when its export has completed and the image's tags are kept from it: that
+// is no reason to say that the export was not started.
+func TestTagsUnreadableAfterTheStart(t *testing.T) {
+	kill := killOnce("Publish", localaws.KillBefore)
+	killed := false
+	inWorld(t, worldOptions{fault: func(call localaws.Call) localaws.Effect {
+		if effect := kill(call); effect.Kind != localaws.Pass {
+			killed = true
+			return effect
+		}
+		if call.Action == "ListTagsForResource" && killed {
+			return localaws.Effect{Kind: localaws.Refuse, Code: "AccessDeniedException", Message: "No."}
+		}
+		return localaws.Effect{}
+	}}, func(t *testing.T, w *world) {
+		w.appStream.SetOutcome("win-1", localaws.ExportOutcome{After: 10 * time.Second})
+		w.appStream.PutImage(localaws.Image{Name: "win-1"})
+		w.fireSchedule(time.Now())
+		w.settle(24 * time.Hour)
+		if got := counts(w); got[notify.ExportStarted] == 0 || got[notify.ExportCompleted] == 0 || len(got) != 2 {
+			t.Errorf("told was %v, want that the export started and completed", got)
+		}
+		checkNothingLeft(t, w)
+	})
+}
+
+// TestStartIsToldBeforeItIsFollowed has a process die between the two, and the export be quicker than the queue's visibility timeout.
+func TestStartIsToldBeforeItIsFollowed(t *testing.T) {
+	for _, kind := range []localaws.EffectKind{localaws.KillBefore, localaws.KillAfter} {
+		for _, action := range []string{"Publish", "CreateExportImageTask", "SendMessage"} {
+			t.Run(killPoint{action, 1, kind}.String(), func(t *testing.T) {
+				inWorld(t, worldOptions{fault: killOnce(action, kind)}, func(t *testing.T, w *world) {
+					w.appStream.SetOutcome("win-1", localaws.ExportOutcome{After: 5 * time.Minute})
+					w.appStream.PutImage(localaws.Image{Name: "win-1", State: types.ImageStatePending, Becomes: []localaws.StateChange{{After: 5 * time.Minute, State: types.ImageStateAvailable}}})
+					w.putEvent(imageEvent(t, "win-1", "event-1", time.Now()))
+					w.settle(24 * time.Hour)
+					checkOneAMI(t, w)
+				})
+			})
+		}
+	}
+}
+
+// TestImageMadeAnewDuringItsExport has another image take the name of one that is being exported: it must not pass for exported.
+func TestImageMadeAnewDuringItsExport(t *testing.T) {
+	inWorld(t, worldOptions{}, func(t *testing.T, w *world) {
+		w.appStream.PutImage(localaws.Image{Name: "win-1"})
+		w.fireSchedule(time.Now())
+		w.after(10*time.Minute, func() {
+			w.appStream.RemoveImage("win-1")
+			w.appStream.PutImage(localaws.Image{Name: "win-1"})
+		})
+		w.settle(24 * time.Hour)
+		if tags := w.appStream.TagsOf("win-1"); len(tags) != 0 {
+			t.Errorf("the new image is marked %v", tags)
+		}
+		w.fireSchedule(time.Now().Add(24 * time.Hour))
+		w.settle(24 * time.Hour)
+		amis := w.appStream.AMIs()
+		if len(amis) != 2 || w.appStream.TagsOf("win-1")["appstream-ami-exporter:ami-id"] != amis[1].ID {
+			t.Errorf("the AMIs are %+v and the new image is marked %v, want a second one that it is marked with", amis, w.appStream.TagsOf("win-1"))
+		}
+		checkNothingLeft(t, w)
+	})
+}
+
+// TestFailedExportIsNotStartedAgain has a trigger come again when the task that it started has failed already: another start is for
+// the next night to make.
+func TestFailedExportIsNotStartedAgain(t *testing.T) {
+	inWorld(t, worldOptions{fault: killOnce("Publish", localaws.KillBefore)}, func(t *testing.T, w *world) {
+		w.appStream.SetOutcome("win-1", localaws.ExportOutcome{After: 10 * time.Second, End: types.ExportImageTaskStateFailed})
+		w.appStream.PutImage(localaws.Image{Name: "win-1"})
+		event := imageEvent(t, "win-1", "event-1", time.Now())
+		w.putEvent(event)
+		w.after(time.Hour, func() { w.putEvent(event) })
+		w.settle(24 * time.Hour)
+		if got := counts(w); len(w.appStream.Tasks()) != 1 || got[notify.ExportStarted] == 0 || got[notify.ExportFailed] == 0 || len(got) != 2 {
+			t.Errorf("there are %d tasks and told was %v, want one that started and failed", len(w.appStream.Tasks()), got)
+		}
+		checkNothingLeft(t, w)
+	})
+}

@@ -1,0 +1,289 @@
+package reliability
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/service/appstream"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"appstream-ami-exporter/internal/awsclient"
+	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/notify"
+)
+
+// awaited is a call that waits for the world to serve it.
+type awaited struct {
+	call    localaws.Call
+	process *process
+	request *http.Request
+	answer  chan reply
+	effect  localaws.Effect
+	status  int
+}
+
+type reply struct {
+	response *http.Response
+	err      error
+}
+
+// refusal is an answer that is an error.
+type refusal struct {
+	status        int
+	code, message string
+}
+
+func refuse(code, format string, args ...any) *refusal {
+	return &refusal{status: http.StatusBadRequest, code: code, message: fmt.Sprintf(format, args...)}
+}
+
+// publication is one message that the topic has taken.
+type publication struct {
+	at         time.Time
+	subject    string
+	body       string
+	document   notify.Document
+	attributes map[string]string
+}
+
+// attemptLimit is how long the function's clients wait for an answer, as package awsclient has it.
+const attemptLimit = 15 * time.Second
+
+// newClients are the SDK's own, as package awsclient builds them, but for where their calls go and for the length of the SDK's
+// pauses, which would be random.
+func (w *world) newClients() awsclient.Clients {
+	cfg := aws.Config{
+		Region:      "eu-west-1",
+		Credentials: aws.AnonymousCredentials{}, // signing takes a third of the time
+		HTTPClient:  &http.Client{Transport: w, Timeout: attemptLimit},
+		Retryer: func() aws.Retryer {
+			return retry.NewStandard(func(o *retry.StandardOptions) {
+				o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 500 * time.Millisecond, nil })
+			})
+		},
+	}
+	return awsclient.Clients{AppStream: appstream.NewFromConfig(cfg), SNS: sns.NewFromConfig(cfg), SQS: sqs.NewFromConfig(cfg)}
+}
+
+// RoundTrip holds a call until the world has decided about it.
+func (w *world) RoundTrip(request *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(request.Body)
+	if err != nil {
+		return nil, err
+	}
+	p, _ := request.Context().Value(processKey{}).(*process)
+	a := &awaited{call: identify(request, body), process: p, request: request, answer: make(chan reply, 1)}
+	w.mutex.Lock()
+	if !p.dead {
+		w.parked = append(w.parked, a)
+	}
+	w.mutex.Unlock()
+	w.signal()
+	select {
+	case r := <-a.answer:
+		return r.response, r.err
+	case <-request.Context().Done():
+	case <-w.closed:
+	}
+	w.mutex.Lock()
+	dead := p.dead
+	w.mutex.Unlock()
+	if dead {
+		<-w.closed
+		return nil, errDead
+	}
+	w.forget(a)
+	return nil, context.Cause(request.Context())
+}
+
+var errDead = fmt.Errorf("the process is dead")
+
+// forget drops a call whose caller has stopped waiting.
+func (w *world) forget(a *awaited) {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	for i, other := range w.parked {
+		if other == a {
+			w.parked = append(w.parked[:i], w.parked[i+1:]...)
+			return
+		}
+	}
+}
+
+func identify(request *http.Request, body []byte) localaws.Call {
+	call := localaws.Call{Time: time.Now(), Body: body}
+	target, action, _ := strings.Cut(request.Header.Get("X-Amz-Target"), ".")
+	switch target {
+	case "PhotonAdminProxyService":
+		call.Service, call.Action = "appstream", action
+	case "AmazonSQS":
+		call.Service, call.Action = "sqs", action
+	default:
+		form, _ := url.ParseQuery(string(body))
+		call.Service, call.Action = "sns", form.Get("Action")
+	}
+	call.IAMAction = call.Service + ":" + call.Action
+	return call
+}
+
+// serve decides what becomes of a call, and has the service do it.
+func (w *world) serve(a *awaited) {
+	a.call.Number, a.call.Environment = len(w.calls)+1, fmt.Sprint(a.process.number)
+	if a.call.Action == "ListExportImageTasks" && a.call.Param("NextToken") == "" {
+		a.process.looked = a.call.Number
+	}
+	if w.options.fault != nil {
+		a.effect = w.options.fault(a.call)
+	}
+	a.call.Effect = a.effect
+	answer := w.answer(a)
+	if answer != nil {
+		a.status = answer.Code
+	}
+	a.call.Status = a.status
+	w.calls = append(w.calls, a.call)
+	if w.options.trace != nil {
+		w.tracef("%d %s %s %s %d", a.process.number, effectName(a.effect), a.call.Action, inOrder(a.call.Body), a.status)
+	}
+	if w.options.observe != nil {
+		w.options.observe(a)
+	}
+	switch a.effect.Kind {
+	case localaws.Pass, localaws.Refuse:
+		response := answer.Result()
+		response.Request = a.request
+		a.answer <- reply{response: response}
+	case localaws.ResetBefore, localaws.ResetAfter:
+		a.answer <- reply{err: &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}}
+	case localaws.KillBefore, localaws.KillAfter:
+		w.kill(a.process, "Runtime.ExitError")
+	default: // it hangs until the caller has enough
+	}
+}
+
+// answer is what the service says, or nil where it never saw the call.
+func (w *world) answer(a *awaited) *httptest.ResponseRecorder {
+	switch a.effect.Kind {
+	case localaws.Refuse:
+		status := a.effect.Status
+		if status == 0 {
+			status = http.StatusBadRequest
+		}
+		return refused(a.call.Service, &refusal{status, a.effect.Code, a.effect.Message})
+	case localaws.ResetBefore, localaws.HangBefore, localaws.KillBefore:
+		return nil
+	}
+	if denial := denied(w.stack.Statements, a.call); denial != nil {
+		w.t.Errorf("the function's role does not allow a call: %s", denial.message)
+		return refused(a.call.Service, denial)
+	}
+	recorder := httptest.NewRecorder()
+	switch a.call.Service {
+	case "appstream":
+		again := a.request.Clone(context.Background())
+		again.Header.Set("Authorization", "-")
+		again.Body = io.NopCloser(bytes.NewReader(a.call.Body))
+		w.appStream.ServeHTTP(recorder, again)
+	case "sqs":
+		output, failure := w.callSQS(a.call.Action, a.call.Body)
+		if failure != nil {
+			return refused(a.call.Service, failure)
+		}
+		recorder.Header().Set("Content-Type", "application/x-amz-json-1.0")
+		_ = json.NewEncoder(recorder).Encode(output)
+	default:
+		if failure := w.publish(a.call); failure != nil {
+			return refused(a.call.Service, failure)
+		}
+		recorder.Header().Set("Content-Type", "text/xml")
+		fmt.Fprintf(recorder, `<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>%d</MessageId></PublishResult></PublishResponse>`, len(w.mailbox))
+	}
+	return recorder
+}
+
+// refused writes a refusal in the service's own form.
+func refused(service string, r *refusal) *httptest.ResponseRecorder {
+	recorder := httptest.NewRecorder()
+	if service == "sns" {
+		recorder.Header().Set("Content-Type", "text/xml")
+		recorder.WriteHeader(r.status)
+		var message bytes.Buffer
+		_ = xml.EscapeText(&message, []byte(r.message))
+		fmt.Fprintf(recorder, `<ErrorResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><Error><Type>Sender</Type><Code>%s</Code><Message>%s</Message></Error></ErrorResponse>`, r.code, message.String())
+		return recorder
+	}
+	recorder.Header().Set("Content-Type", "application/x-amz-json-1.1")
+	recorder.WriteHeader(r.status)
+	_ = json.NewEncoder(recorder).Encode(map[string]string{"__type": r.code, "message": r.message})
+	return recorder
+}
+
+// publish is SNS: it takes what every version of it has ever taken.
+func (w *world) publish(call localaws.Call) *refusal {
+	form, err := url.ParseQuery(string(call.Body))
+	if err != nil || form.Get("Action") != "Publish" {
+		return refuse("InvalidAction", "%q is not available here: %v", form.Get("Action"), err)
+	}
+	p := publication{at: time.Now(), subject: form.Get("Subject"), body: form.Get("Message"), attributes: map[string]string{}}
+	unprintable := strings.IndexFunc(p.subject, func(r rune) bool { return r < ' ' || r > '~' }) >= 0
+	if p.subject == "" || len(p.subject) > 99 || unprintable {
+		return refuse("InvalidParameter", "Invalid parameter: Subject %q", p.subject)
+	}
+	size := len(p.body)
+	for i := 1; form.Has(fmt.Sprintf("MessageAttributes.entry.%d.Name", i)); i++ {
+		entry := fmt.Sprintf("MessageAttributes.entry.%d.", i)
+		name, value := form.Get(entry+"Name"), form.Get(entry+"Value.StringValue")
+		if value == "" {
+			return refuse("ParameterValueInvalid", "The message attribute %q is empty.", name)
+		}
+		p.attributes[name] = value
+		size += len(name) + len("String") + len(value)
+	}
+	if size > 256*1024 {
+		return refuse("InvalidParameter", "Invalid parameter: Message too long")
+	}
+	if err := json.Unmarshal([]byte(p.body), &p.document); err != nil {
+		w.t.Errorf("a notification is no document: %v\n%s", err, p.body)
+	}
+	w.mailbox, w.told = append(w.mailbox, p), append(w.told, p.document)
+	if w.options.told != nil {
+		w.options.told(p)
+	}
+	return nil
+}
+
+// inOrder is the body of a call as it is every time: the SDK writes maps in any order.
+func inOrder(body []byte) string {
+	var input any
+	if json.Unmarshal(body, &input) != nil {
+		return brief(body)
+	}
+	ordered, err := json.Marshal(input)
+	if err != nil {
+		return brief(body)
+	}
+	return brief(ordered)
+}
+
+// effectName is what became of a call, in a trace.
+func effectName(e localaws.Effect) string {
+	names := map[localaws.EffectKind]string{
+		localaws.Pass: "ok", localaws.Refuse: "refused " + e.Code, localaws.ResetBefore: "reset before", localaws.ResetAfter: "reply lost",
+		localaws.HangBefore: "hangs before", localaws.HangAfter: "hangs after", localaws.KillBefore: "killed before", localaws.KillAfter: "killed after",
+	}
+	return names[e.Kind]
+}
