@@ -197,7 +197,7 @@ func TestErrorTypes(t *testing.T) {
 				t.Errorf("errorMessage %q does not begin with %q", result.ErrorMessage, test.message)
 			}
 			lines := log.Entries(t, "invocation failed")
-			if len(lines) != 1 || lines[0]["level"] != "ERROR" || lines[0]["requestId"] != result.RequestID || lines[0]["error"] != result.ErrorMessage {
+			if len(lines) != 1 || lines[0]["level"] != "ERROR" || lines[0]["requestId"] != result.RequestID || lines[0]["error"] != strings.ReplaceAll(result.ErrorMessage, "\n", "; ") {
 				t.Errorf("the log says: %v", lines)
 			}
 		})

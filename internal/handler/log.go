@@ -43,8 +43,10 @@ func safeAttr(attribute slog.Attr) slog.Attr {
 	return attribute
 }
 
-// shown has a space for each control character and line break. It copies nothing where there is none.
+// shown has a semicolon between lines, which are the several errors of one, and a space for each other control character. It
+// copies nothing where there is none.
 func shown(text string) string {
+	text = strings.ReplaceAll(text, "\n", "; ")
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
 			return ' '
