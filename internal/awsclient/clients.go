@@ -39,8 +39,10 @@ const (
 
 // New loads the SDK's configuration from the environment and builds the clients. Retries are the SDK's standard
 // ones, three attempts; CreateExportImageTask turns them off at its call.
-func New(ctx context.Context) (Clients, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(httpClient()))
+func New(ctx context.Context) (Clients, error) { return build(ctx, httpClient()) }
+
+func build(ctx context.Context, client *awshttp.BuildableClient) (Clients, error) {
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(client))
 	if err != nil {
 		return Clients{}, fmt.Errorf("load the AWS configuration: %w", err)
 	}

@@ -53,34 +53,42 @@ func (c Clients) Connect(ctx context.Context) {
 	wait.Wait()
 }
 
-// opener opens a connection to where a request would go, and leaves it in its client's pool. It sends nothing.
+// opener opens a connection to where a request would go, and leaves it in its client's pool. The request is not sent.
 type opener struct{ client aws.HTTPClient }
 
 var errNotSent = errors.New("not sent: the call was made to open a connection")
 
 func (o opener) Do(request *http.Request) (*http.Response, error) {
 	if request.URL.Scheme != "https" {
-		return nil, errNotSent // without a handshake there is nothing to gain
+		return nil, errNotSent // without a handshake there is little to gain
 	}
 	ctx, cancel := context.WithCancel(request.Context())
 	defer cancel()
-	open := make(chan struct{})
-	opened := sync.OnceFunc(func() { close(open) })
+	done := make(chan struct{})
+	finish := sync.OnceFunc(func() { close(done) })
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		// net/http finishes connecting for whoever comes next, also when the request it does so for is cancelled meanwhile.
-		ConnectStart: func(string, string) { cancel() },
+		// net/http goes on connecting, for whoever comes next, when the request that it does so for is cancelled.
+		ConnectStart:     func(string, string) { cancel() },
+		TLSHandshakeDone: func(tls.ConnectionState, error) { finish() },
 		ConnectDone: func(_, _ string, err error) {
 			if err != nil {
-				opened()
+				finish()
 			}
 		},
-		TLSHandshakeDone: func(tls.ConnectionState, error) { opened() },
 	})
-	if answer, err := o.client.Do(request.Clone(ctx)); err == nil {
-		_ = answer.Body.Close()
+	root := request.URL.Scheme + "://" + request.URL.Host
+	knock, err := http.NewRequestWithContext(ctx, http.MethodHead, root, nil)
+	if err != nil {
+		return nil, err
+	}
+	if answer, err := o.client.Do(knock); err == nil {
+		_ = answer.Body.Close() // a connection was there already
+	}
+	if ctx.Err() == nil {
+		return nil, errNotSent // nothing is being opened
 	}
 	select {
-	case <-open:
+	case <-done:
 	case <-request.Context().Done():
 	}
 	return nil, errNotSent

@@ -58,7 +58,7 @@ func (h *history) add(task types.ExportImageTask) {
 	r := h.byAMIName[name]
 	live := !Ended(task.State) || completed(task.State)
 	if live && (r.live == nil || completed(task.State)) {
-		r.live = &found{taskID: aws.ToString(task.TaskId), imageARN: aws.ToString(task.ImageArn), state: task.State}
+		r.live = &found{taskID: aws.ToString(task.TaskId), imageARN: aws.ToString(task.ImageArn), state: types.ExportImageTaskState(same(task.State))}
 	}
 	if !live {
 		r.failures++
