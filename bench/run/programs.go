@@ -93,7 +93,7 @@ func pythonProgram(_ string, roots authority) (program, error) {
 		return program{}, fmt.Errorf("no column for Python: %w", err)
 	}
 	return program{
-		name: python, title: "two calls, Python", zipped: megabytes(size),
+		name: python, title: "two calls, Python", zipped: megabytes(size) + " ¹",
 		command:     []string{"python3", "bench/python/handler.py"},
 		environment: []string{"AWS_CA_BUNDLE=" + roots.bundle},
 	}, nil
@@ -143,7 +143,7 @@ func environment(c *cloud) []string {
 		"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent", "TZ=:UTC", "LANG=en_US.UTF-8",
 		"AWS_REGION=" + region, "AWS_DEFAULT_REGION=" + region, "AWS_EC2_METADATA_DISABLED=true",
 		"AWS_ACCESS_KEY_ID=ASIABENCHBENCHBENCH0", "AWS_SECRET_ACCESS_KEY=bench", "AWS_SESSION_TOKEN=bench",
-		"AWS_LAMBDA_FUNCTION_NAME=bench", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128", "AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
+		"AWS_LAMBDA_FUNCTION_NAME=bench", "AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
 		"AWS_LAMBDA_INITIALIZATION_TYPE=on-demand", "AWS_LAMBDA_LOG_FORMAT=JSON", "_HANDLER=bootstrap",
 		"EXPORT_ROLE_ARN=arn:aws:iam::" + accountID + ":role/export",
 		"TOPIC_ARN=arn:aws:sns:" + region + ":" + accountID + ":topic",

@@ -3,10 +3,12 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -19,7 +21,11 @@ type condition struct {
 	memory  int
 }
 
-var latencies = []time.Duration{0, 20 * time.Millisecond}
+// latencies are how long each call takes: nothing, so that the programs' own time shows; a little, for the smallest function,
+// whose share of the CPU is then part waiting, part work; and more, so that the number of calls in a row shows.
+var latencies = []time.Duration{0, near, 20 * time.Millisecond}
+
+const near = 5 * time.Millisecond
 
 // sample is one start: INIT, the first invocation, and some more.
 type sample struct {
@@ -96,6 +102,9 @@ func (b *bench) starts(rounds int) error {
 // CPU, the less it matters.
 func (b *bench) possible(c condition) bool {
 	_, ok := b.limits[c.memory]
+	if c.latency == near && c.memory != memories[0] {
+		return false
+	}
 	return c.memory == 0 || ok && (c.latency == 0 || c.memory == memories[0])
 }
 
@@ -110,10 +119,16 @@ func warmInvocations(c condition) int {
 	return 0
 }
 
+// environmentOf tells the program its memory, as Lambda does; a CPU without limit is that of a function with a whole core.
+func (b *bench) environmentOf(p program, c condition) []string {
+	memory := cmp.Or(c.memory, wholeCore)
+	return slices.Concat(b.environment, p.environment, []string{fmt.Sprintf("AWS_LAMBDA_FUNCTION_MEMORY_SIZE=%d", memory)})
+}
+
 func (b *bench) start(p program, c condition, payload string) (s sample, err error) {
 	b.aws.delay.Store(int64(c.latency))
 	b.aws.reset()
-	process, init, err := start(p.command, append(b.environment[:len(b.environment):len(b.environment)], p.environment...))
+	process, init, err := start(p.command, b.environmentOf(p, c))
 	if process != nil {
 		defer process.stop()
 	}

@@ -57,7 +57,7 @@ func (b *bench) sweeps(runs int) error {
 
 func (b *bench) sweep(night sweep) (wall, cpu, peak, log float64, err error) {
 	p := b.programs[1]
-	process, _, err := start(p.command, append(b.environment[:len(b.environment):len(b.environment)], p.environment...))
+	process, _, err := start(p.command, b.environmentOf(p, night.condition))
 	if process != nil {
 		defer process.stop()
 	}
