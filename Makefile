@@ -20,7 +20,7 @@ help: ## List the targets
 
 .PHONY: run
 run: build/bootstrap ## Show a night, locally and compressed; with EVENT=events/....json send that event instead
-	@go run ./cmd/local -bootstrap build/bootstrap $(if $(EVENT),-event $(EVENT))
+	@go run ./cmd/local -bootstrap build/bootstrap $(if $(EVENT),-event '$(EVENT)')
 
 .PHONY: test
 test: ## Run all tests

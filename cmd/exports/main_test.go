@@ -110,7 +110,8 @@ func TestStatus(t *testing.T) {
 			{"TaskId":"3","ImageArn":"arn:aws:appstream:eu-west-1:123456789012:image/win2022-cad-3","AmiName":"win2022-cad-3-20261122T101500Z","CreatedDate":"2026-11-24T08:31:00+00:00","State":"EXPORTING"},
 			{"TaskId":"4","ImageArn":"arn:aws:appstream:eu-west-1:123456789012:image/win2022-old","AmiName":"win2022-old-20260101T101500Z","CreatedDate":"2026-10-24T08:31:00+00:00","State":"COMPLETED","AmiId":"ami-1"},
 			{"TaskId":"5","ImageArn":"arn:aws:appstream:eu-west-1:123456789012:image/win2022-hr-1","AmiName":"win2022-hr-1-20261122T101500Z","CreatedDate":"2026-11-21T08:31:00+00:00"}]}`,
-		"payload.json":                  `{"waiting":[{"imageName":"win2025-lab-1","reason":"the image is CREATING"}]}`,
+		"payload.json": `{"waiting":[{"imageName":"win2025-lab-1","amiName":"win2025-lab-1-20261123T101500Z","reason":"the image is CREATING"}],
+			"wouldStart":[{"imageName":"win2022-cad-4","amiName":"win2022-cad-4-20261123T111500Z"}]}`,
 		"sqs-get-queue-attributes.json": `{"Attributes":{"ApproximateNumberOfMessages":"1","ApproximateNumberOfMessagesNotVisible":"0","ApproximateNumberOfMessagesDelayed":"2"}}`,
 		"logs-filter-log-events.json": `{"events":[
 			{"timestamp":1795399201000,"message":"{\"message\":\"run finished\",\"triggerId\":\"n1\",\"images\":7}"},

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// nightsBack is how far back the last nightly run is looked for: long enough for one a day with a day missed.
-const nightsBack = 48 * time.Hour
+// nightsBack is how far back the last nightly run is looked for: long enough for one a week.
+const nightsBack = 8 * 24 * time.Hour
 
 // nightly is the line of the log with which a nightly run ended.
 type nightly struct {

@@ -40,7 +40,7 @@ func status(ctx context.Context, d desk) error {
 	d.screen.section("Last nightly run", last.rows(now), "none in the last "+span(nightsBack), lastErr)
 	d.screen.section("Running exports of this account and Region", running(tasks, now), "none", tasksErr)
 	d.screen.section("Exports that ended, of those started in the last "+span(recent), ended(tasks, now), "none", tasksErr)
-	d.screen.section("Images that wait", entries(waiting.Waiting), "none", waitingErr)
+	d.screen.section("Images still to be exported", without(waiting), "none", waitingErr)
 	d.screen.section("Queues", queues, "", queuesErr)
 	d.screen.section("Alarms", alarms.rows(), alarms.none(), alarmsErr)
 	if errors.Join(tasksErr, waitingErr, queuesErr, lastErr, alarmsErr) != nil {
@@ -68,11 +68,18 @@ func ended(tasks []task, now time.Time) (rows [][]string) {
 	return headed(rows, "STARTED (UTC)", "IMAGE", "END", "AMI NAME", "RESULT")
 }
 
-func entries(list []handler.Entry) (rows [][]string) {
-	for _, entry := range list {
-		rows = append(rows, []string{entry.ImageName, entry.Reason})
+// due is why an image has no AMI that a dry run would start.
+const due = "to be started by the next nightly run, or earlier if it waits for AppStream's limit"
+
+// without shows the selected images that are to be exported and are not: what a dry run finds.
+func without(plan handler.Reply) (rows [][]string) {
+	for _, entry := range plan.Waiting {
+		rows = append(rows, []string{entry.ImageName, entry.AMIName, entry.Reason})
 	}
-	return headed(rows, "IMAGE", "WHY")
+	for _, entry := range plan.WouldStart {
+		rows = append(rows, []string{entry.ImageName, entry.AMIName, due})
+	}
+	return headed(rows, "IMAGE", "AMI NAME", "WHY")
 }
 
 // headed puts a heading over rows, if there are any.

@@ -100,7 +100,7 @@ func TestNight(t *testing.T) {
 		if d.Type == notify.ExportFailed {
 			wantError := &notify.Error{
 				Code: "InternalError", Message: "The snapshot could not be copied.; Client.Second: Nor could this.",
-				Hint: "The next nightly run tries again; after three failures it leaves the image alone until somebody requests it by name.",
+				Hint: "A nightly run that selects the image tries again; after three failures it leaves the image alone until somebody requests it by name.",
 			}
 			check(t, "error of the failed export", wantError, d.Error)
 			check(t, "AppStream's own details of it", []notify.ErrorDetail{

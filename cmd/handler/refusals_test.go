@@ -277,5 +277,5 @@ func awaitState(t *testing.T, log *localtest.Log, state types.ExportImageTaskSta
 }
 
 func failed(code, message string) *notify.Error {
-	return &notify.Error{Code: code, Message: message, Hint: "The next nightly run tries again; after three failures it leaves the image alone until somebody requests it by name."}
+	return &notify.Error{Code: code, Message: message, Hint: "A nightly run that selects the image tries again; after three failures it leaves the image alone until somebody requests it by name."}
 }

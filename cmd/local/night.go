@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -24,16 +25,16 @@ func night(ctx context.Context, w io.Writer, bootstrap, template string) error {
 	defer account.Close()
 	furnish(account.AppStream)
 	out.heading("One night of the AppStream AMI Exporter",
-		fmt.Sprintf("The compiled function runs behind the Lambda Runtime API; AppStream, EventBridge, SQS and SNS are local. Time runs %d times faster:", speed),
-		"the times at the left are the night's, durations inside notifications are real ones. AppStream exports three images at a time here.")
+		"The compiled function runs behind the Lambda Runtime API; AppStream, EventBridge, SQS and SNS are local.",
+		fmt.Sprintf("Time runs %d times faster. The times at the left are the night's; in notifications 10 seconds stand for %d minutes of it.", speed, 10*speed/60),
+		"AppStream exports three images at a time here.")
 
 	stopMail := out.showMail(account)
 	out.start(time.Now())
-	payload, err := account.FireSchedule(time.Now().Truncate(time.Second))
-	if err != nil {
+	if _, err := account.FireSchedule(time.Now().Truncate(time.Second)); err != nil {
 		return err
 	}
-	out.event("schedule", "EventBridge Scheduler fires: %s", payload)
+	out.event("schedule", "EventBridge Scheduler sends the function its nightly event, as the template says")
 
 	if err := out.until(ctx, 10*time.Minute); err != nil {
 		return err
@@ -116,9 +117,10 @@ func morning(account *localaws.Account, out *screen) error {
 func oneEvent(ctx context.Context, w io.Writer, bootstrap, template, path string) error {
 	payload, err := os.ReadFile(path)
 	if err != nil {
-		return err
+		return fmt.Errorf("the event cannot be read: %w; there are samples in events/", err)
 	}
 	out := newScreen(w)
+	out.single = true
 	account, err := deploy(ctx, bootstrap, template, out)
 	if err != nil {
 		return err
@@ -148,5 +150,8 @@ func oneEvent(ctx context.Context, w io.Writer, bootstrap, template, path string
 		return err
 	}
 	out.event("end", "all is done: %d notifications, %d messages in the dead-letter queue", len(notifications), len(account.Queues.Messages(account.DeadLetterQueue)))
+	if result.Failed() {
+		return errors.New("the function did not take the event")
+	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -21,6 +22,7 @@ type screen struct {
 	colour bool
 	began  time.Time
 	waits  map[string]string // the reason last shown for an image that waits
+	single bool              // one event is sent, and its reply is shown
 }
 
 func newScreen(w io.Writer) *screen {
@@ -86,7 +88,28 @@ func (s *screen) line(colour, what, format string, args ...any) {
 func (s *screen) detail(format string, args ...any) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	fmt.Fprintf(s.w, "                  %s\n", fmt.Sprintf(format, args...))
+	for _, line := range wrap(fmt.Sprintf(format, args...), detailWidth) {
+		fmt.Fprintf(s.w, "                  %s\n", line)
+	}
+}
+
+// detailWidth makes details fit into a terminal of 120 columns.
+const detailWidth = 100
+
+// wrap breaks a text into lines between its words.
+func wrap(text string, width int) (lines []string) {
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		if line != "" && len(line)+1+len(word) > width {
+			lines = append(lines, line)
+			line = "      " // under a label such as "hint: "
+		}
+		if strings.TrimSpace(line) != "" {
+			line += " "
+		}
+		line += word
+	}
+	return append(lines, line)
 }
 
 // log shows what the function decided, from its own log lines.
@@ -98,6 +121,7 @@ func (s *screen) log(line localaws.LogLine) {
 		AMIName   string `json:"amiName"`
 		Reason    string `json:"reason"`
 		Error     string `json:"error"`
+		DryRun    bool   `json:"dryRun"`
 	}
 	if json.Unmarshal([]byte(line.Text), &entry) != nil {
 		if line.Stream != "platform" {
@@ -105,9 +129,16 @@ func (s *screen) log(line localaws.LogLine) {
 		}
 		return
 	}
+	if strings.HasPrefix(entry.Message, `{"errorMessage":`) {
+		return // aws-lambda-go repeats the error of an invocation
+	}
 	switch entry.Message {
 	case "export":
-		s.line(green, "start", "%s as %s", entry.ImageName, entry.AMIName)
+		what := "start"
+		if entry.DryRun {
+			what = "dry run"
+		}
+		s.line(green, what, "%s as %s", entry.ImageName, entry.AMIName)
 	case "wait":
 		if s.news(entry.ImageName, entry.Reason) {
 			s.line(yellow, "wait", "%s: %s", entry.ImageName, entry.Reason)
@@ -117,12 +148,21 @@ func (s *screen) log(line localaws.LogLine) {
 	case "reject":
 		s.line(red, "reject", "%s: %s", entry.ImageName, entry.Reason)
 	case "came second", "announce", "ignored":
-		s.line(dim, entry.Message, "%s: %s", entry.ImageName, entry.Reason)
+		s.line(dim, entry.Message, "%s", said(entry.ImageName, entry.Reason))
+	case "invocation failed":
+		if !s.single {
+			s.line(red, "error", "%s", said(entry.Message, entry.Error))
+		}
 	default:
 		if entry.Level == "WARN" || entry.Level == "ERROR" {
-			s.line(red, strings.ToLower(entry.Level), "%s: %s %s%s", entry.Message, entry.ImageName, entry.Reason, entry.Error)
+			s.line(red, strings.ToLower(entry.Level), "%s", said(entry.Message, entry.ImageName, entry.Reason, entry.Error))
 		}
 	}
+}
+
+// said puts what there is of a log line into one.
+func said(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), ": ")
 }
 
 // news tells whether the reason for which an image waits is another than before.

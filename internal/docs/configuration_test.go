@@ -2,7 +2,9 @@ package docs
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,6 +17,7 @@ func TestConfiguration(t *testing.T) {
 	page := read(t, "docs", "CONFIGURATION.md")
 	page = generated(t, page, "template.yaml: parameters", parameters(t))
 	page = generated(t, page, "internal/config: environment", environment(t))
+	page = generated(t, page, "template.yaml: outputs", outputs(t))
 	same(t, page, "docs", "CONFIGURATION.md")
 }
 
@@ -73,6 +76,16 @@ func environment(t *testing.T) string {
 		if !known[name] {
 			t.Errorf("the template sets %s, which the function does not read", name)
 		}
+	}
+	return text.String()
+}
+
+func outputs(t *testing.T) string {
+	var text strings.Builder
+	text.WriteString("| output | what it is |\n|---|---|\n")
+	outputs := readTemplate(t).Outputs
+	for _, name := range slices.Sorted(maps.Keys(outputs)) {
+		fmt.Fprintf(&text, "| `%s` | %s |\n", name, cell(outputs[name].Description))
 	}
 	return text.String()
 }

@@ -106,7 +106,9 @@ type template struct {
 		Type       string         `yaml:"Type"`
 		Properties map[string]any `yaml:"Properties"`
 	} `yaml:"Resources"`
-	Outputs map[string]any `yaml:"Outputs"`
+	Outputs map[string]struct {
+		Description string `yaml:"Description"`
+	} `yaml:"Outputs"`
 }
 
 func readTemplate(t *testing.T) (parsed template) {

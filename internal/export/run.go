@@ -66,15 +66,20 @@ type tried struct {
 	refusal *Refusal
 }
 
-// one decides about an image whose decision hangs on its tags, and starts its export where that is the decision.
+// one decides about an image whose decision hangs on its tags, and starts its export where that is the decision. Where
+// nothing more can be started the tags are still looked at: what needs no export does not wait for one.
 func (r *run) one(ctx context.Context, image Image) {
-	wait := func(reason string) { r.settle(Decision{Action: Wait, ImageName: image.Name, Reason: reason}) }
-	if reason := r.halted(ctx); reason != "" {
-		wait(reason)
-		return
-	}
 	tags := r.seen.tags[image.Name]
+	wait := func(reason string) {
+		d := r.order.decide(image, r.seen.past, tags, r.Place)
+		d.Action, d.Reason = Wait, reason
+		r.settle(d)
+	}
 	if tags == nil {
+		if ctx.Err() != nil {
+			wait(noTime)
+			return
+		}
 		var err error
 		if tags, err = r.tags(ctx, image.Name); err != nil {
 			refusal, _ := errors.AsType[*Refusal](err)
@@ -99,8 +104,7 @@ func (r *run) one(ctx context.Context, image Image) {
 		return
 	}
 	if reason := r.halted(ctx); reason != "" {
-		d.Action, d.Reason = Wait, reason
-		r.settle(d)
+		wait(reason)
 		return
 	}
 	task, refusal := r.start(ctx, image, d, tags)
@@ -112,10 +116,12 @@ func (r *run) one(ctx context.Context, image Image) {
 	r.settle(d)
 }
 
+const noTime = "no time left in this run"
+
 // halted says why nothing more may be started, or nothing.
 func (r *run) halted(ctx context.Context) string {
 	if ctx.Err() != nil {
-		return "no time left in this run"
+		return noTime
 	}
 	r.mutex.Lock()
 	defer r.mutex.Unlock()

@@ -109,7 +109,8 @@ func (h *Handler) rejected(t trigger.Trigger, d export.Decision) notify.Document
 }
 
 // ended tells the end of a task: COMPLETED, FAILED or TIMED_OUT.
-func (h *Handler) ended(t trigger.Trigger, imageName string, task types.ExportImageTask) notify.Document {
+func (h *Handler) ended(t trigger.Trigger, watch work.Watch, task types.ExportImageTask) notify.Document {
+	imageName := watch.ImageName
 	told := notify.TaskOf(task)
 	age := export.Age(task, h.Now())
 	kind, summary := notify.ExportCompleted, fmt.Sprintf("Export of %s completed: %s (%s) after %s", imageName, cmp.Or(told.AMIID, "AMI"), told.AMIName, short(age))
@@ -124,17 +125,21 @@ func (h *Handler) ended(t trigger.Trigger, imageName string, task types.ExportIm
 		document.Links = notify.ConsoleLinks(h.Config.Place.Partition, h.Config.Place.Region, told.AMIID)
 	}
 	if kind == notify.ExportFailed {
-		document.Error = failure(told)
+		document.Error = failure(told, watch.Chosen)
 	}
 	return document
 }
 
-// failure puts AppStream's reasons into one sentence. Their codes are not documented but for EC2's own.
-func failure(task notify.Task) *notify.Error {
+// failure puts AppStream's reasons into one sentence. Their codes are not documented but for EC2's own. Where a request chose
+// the AMI's name, no nightly run makes that AMI.
+func failure(task notify.Task, chosen bool) *notify.Error {
 	failure := &notify.Error{
 		Code:    task.State,
 		Message: "AppStream gives no reason",
-		Hint:    "The next nightly run tries again; after three failures it leaves the image alone until somebody requests it by name.",
+		Hint:    "A nightly run that selects the image tries again; after three failures it leaves the image alone until somebody requests it by name.",
+	}
+	if chosen {
+		failure.Hint = "Request it again: nightly runs give AMIs the names of the stack's own template, not the requested one."
 	}
 	for i, detail := range task.ErrorDetails {
 		if i == 0 {
@@ -179,7 +184,10 @@ func (h *Handler) requestGivenUp(item work.Item, imageName, amiName, why string)
 	document.Error = &notify.Error{
 		Code:    "DeadlinePassed",
 		Message: fmt.Sprintf("waited for %s: %s", waited, why),
-		Hint:    "When the cause is mended, request the image by name, or leave it to the next nightly run.",
+		Hint:    "When the cause is mended, request the image by name, or leave it to a nightly run that selects it.",
+	}
+	if ask := item.Request.Ask; ask.AMIName != "" || ask.AMINameTemplate != "" {
+		document.Error.Hint = "When the cause is mended, request it again."
 	}
 	return document
 }

@@ -1,6 +1,7 @@
 package handler_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -56,6 +57,39 @@ func TestWhatWaits(t *testing.T) {
 		}
 	}
 	check(t, "delays", []string{"60", "120"}, delays)
+}
+
+// Once AppStream's limit is reached, only what needs an export waits for one, under the name that its AMI will have.
+func TestOnlyWhatNeedsAnExportWaitsForOne(t *testing.T) {
+	t.Parallel()
+	n := newNight(t)
+	want := []string{}
+	for i := range 20 {
+		name := fmt.Sprintf("new-%02d", i)
+		n.put(name)
+		want = append(want, name+" "+amiOf(name))
+	}
+	for i := range 20 { // of each the mark, but no task that AppStream remembers
+		name := fmt.Sprintf("old-%02d", i)
+		n.stream.PutImage(localaws.Image{Name: name, CreatedTime: made, Tags: map[string]string{markName: amiOf(name)}})
+	}
+	n.refuse(400, "LimitExceededException", "CreateExportImageTask")
+	answer, err := n.invoke(schedule)
+	n.must(err)
+	var reply struct {
+		Waiting, Skipped []struct{ ImageName, AMIName string }
+	}
+	n.must(json.Unmarshal([]byte(answer), &reply))
+	got := []string{}
+	for _, entry := range reply.Waiting {
+		got = append(got, entry.ImageName+" "+entry.AMIName)
+	}
+	slices.Sort(got)
+	check(t, "waiting", want, got)
+	check(t, "skipped", 20, len(reply.Skipped))
+	if calls := n.calls("CreateExportImageTask"); calls > 8 { // as many as go at a time
+		t.Errorf("%d starts were tried after the limit was reached", calls)
+	}
 }
 
 // A request shrinks as its images are started, and keeps its age and its deadline: it cannot go on for ever.
@@ -162,21 +196,25 @@ func TestRequestGivenUp(t *testing.T) {
 		item    work.Item
 		arrange func(n *night)
 		want    map[string]string // the error's message of each image
+		hint    string            // if not the usual one
 	}{
 		{"images that never became available", requestItem("a", "b"), func(n *night) { n.build("a", "b") }, map[string]string{
 			"a": "waited for 24h: the image is CREATING", "b": "waited for 24h: the image is CREATING",
-		}},
+		}, ""},
 		{"AppStream could never be read", requestItem(), func(n *night) { n.refuse(503, "ServiceUnavailable", "DescribeImages") }, map[string]string{
 			"*": "waited for 24h: cannot read AppStream's images and export tasks: DescribeImages: ServiceUnavailable: No.",
-		}},
+		}, ""},
 		{"nor for the one image that was asked for", work.Item{
 			Trigger: nightly, Since: two, Deadline: two.Add(waitDeadline), Request: &work.Request{Ask: trigger.Ask{ImageName: "a"}},
 		}, func(n *night) { n.refuse(503, "ServiceUnavailable", "DescribeImages") }, map[string]string{
 			"a": "waited for 24h: cannot read AppStream's images and export tasks: DescribeImages: ServiceUnavailable: No.",
-		}},
+		}, ""},
 		{"a request that the stack no longer allows", work.Item{
 			Trigger: nightly, Since: two, Deadline: two.Add(30 * waitDeadline), Request: &work.Request{Ask: trigger.Ask{ImageName: "a", AMINameTemplate: "gone"}, Only: []string{"a"}},
-		}, nil, map[string]string{"a": `waited for 24h: the AMI name template "gone" lacks {image}: all images would get one name`}},
+		}, nil, map[string]string{"a": `waited for 24h: the AMI name template "gone" lacks {image}: all images would get one name`}, "When the cause is mended, request it again."},
+		{"an AMI name that nightly runs do not make", work.Item{
+			Trigger: nightly, Since: two, Deadline: two.Add(waitDeadline), Request: &work.Request{Ask: trigger.Ask{ImageName: "a", AMIName: "golden"}, Only: []string{"a"}},
+		}, func(n *night) { n.build("a") }, map[string]string{"a": "waited for 24h: the image is CREATING"}, "When the cause is mended, request it again."},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -191,7 +229,7 @@ func TestRequestGivenUp(t *testing.T) {
 				check(t, "type", notify.ExportGivenUp, d.Type)
 				check(t, "id", notify.IDWithoutTask(nightly.ID, d.ImageName, "GIVEN_UP"), d.ID)
 				check(t, "code", "DeadlinePassed", d.Error.Code)
-				check(t, "hint", "When the cause is mended, request the image by name, or leave it to the next nightly run.", d.Error.Hint)
+				check(t, "hint", cmp.Or(test.hint, "When the cause is mended, request the image by name, or leave it to a nightly run that selects it."), d.Error.Hint)
 				got[d.ImageName] = d.Error.Message
 			}
 			check(t, "given up", test.want, got)

@@ -135,7 +135,7 @@ func narrow(ask trigger.Ask, only []string) trigger.Ask {
 // logDecision writes one line for each image: why it is exported, waits, or was left out.
 func (h *Handler) logDecision(ctx context.Context, order export.Order, d export.Decision) {
 	level := slog.LevelInfo
-	if d.Action == export.Reject {
+	if d.Action == export.Reject && !order.DryRun { // what nobody really asked for is no error
 		level = slog.LevelError
 	}
 	h.Log.Log(ctx, level, string(d.Action), "imageName", d.ImageName, "amiName", d.AMIName, "taskId", d.TaskID,

@@ -62,7 +62,7 @@ func complete(task *types.ExportImageTask, watch work.Watch) {
 // the mark can be set, so the telling does not wait for it: the mark is then set later.
 func (h *Handler) completed(ctx context.Context, item work.Item, task types.ExportImageTask, last bool) (done bool) {
 	log := h.Log.With("imageName", item.Watch.ImageName, "amiName", *task.AmiName, "taskId", *task.TaskId, "triggerId", item.Trigger.ID)
-	document := h.ended(item.Trigger, item.Watch.ImageName, task)
+	document := h.ended(item.Trigger, *item.Watch, task)
 	work, cancel := working(ctx)
 	defer cancel()
 	marked, markErr := h.Exporter.Mark(work, task, item.Watch.Chosen)
@@ -110,7 +110,7 @@ func (h *Handler) failed(ctx context.Context, item work.Item, task types.ExportI
 		log.InfoContext(ctx, "came second", "state", string(task.State), "twin", aws.ToString(twin.TaskId), "reason", "another task exports the image to this AMI name")
 		return true
 	}
-	document := h.ended(item.Trigger, item.Watch.ImageName, task)
+	document := h.ended(item.Trigger, *item.Watch, task)
 	log.ErrorContext(ctx, "failed", "state", string(task.State), "code", document.Error.Code, "reason", document.Error.Message)
 	return h.tell(ctx, item.Trigger, document) == nil
 }

@@ -259,6 +259,30 @@ func TestTwin(t *testing.T) {
 	})
 }
 
+// A hint is not to promise what no nightly run does.
+func TestHintAfterAFailure(t *testing.T) {
+	t.Parallel()
+	for payload, want := range map[string]string{
+		`{"imageName":"base"}`:                                 "A nightly run that selects the image tries again; after three failures it leaves the image alone until somebody requests it by name.",
+		`{"imageName":"base","amiName":"golden"}`:              "Request it again: nightly runs give AMIs the names of the stack's own template, not the requested one.",
+		`{"images":["b*"],"amiNameTemplate":"golden-{image}"}`: "Request it again: nightly runs give AMIs the names of the stack's own template, not the requested one.",
+	} {
+		t.Run(payload, func(t *testing.T) {
+			t.Parallel()
+			n := newNight(t)
+			n.put("base")
+			n.stream.SetOutcome("base", localaws.ExportOutcome{End: types.ExportImageTaskStateFailed, After: time.Minute})
+			_, err := n.invoke(payload)
+			n.must(err)
+			n.pass(5 * time.Minute)
+			check(t, "kept", nil, n.batch(1, n.queued()...))
+			documents := n.documents()
+			check(t, "documents", 2, len(documents))
+			check(t, "hint", want, documents[1].Error.Hint)
+		})
+	}
+}
+
 // Watches of one batch are told apart: each has its own end, and one that hangs keeps nothing from the others.
 func TestBatchOfWatches(t *testing.T) {
 	t.Parallel()
