@@ -27,38 +27,53 @@ const connectLimit = time.Second
 func (c Clients) Connect(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, connectLimit)
 	defer cancel()
-	ofAppStream := func(o *appstream.Options) { o.HTTPClient, o.Retryer = opener{o.HTTPClient}, aws.NopRetryer{} }
 	unsaid := aws.String("-")
-	var wait sync.WaitGroup
-	for _, call := range []func(){
-		// AppStream is asked these three at once, each on a connection of its own.
-		func() { _, _ = c.AppStream.DescribeImages(ctx, &appstream.DescribeImagesInput{}, ofAppStream) },
-		func() {
-			_, _ = c.AppStream.ListExportImageTasks(ctx, &appstream.ListExportImageTasksInput{}, ofAppStream)
+	// AppStream is asked three things at once, each on a connection of its own.
+	calls := []func(*opener){
+		func(via *opener) {
+			_, _ = c.AppStream.DescribeImages(ctx, &appstream.DescribeImagesInput{}, via.appStream)
 		},
-		func() {
-			_, _ = c.AppStream.ListTagsForResource(ctx, &appstream.ListTagsForResourceInput{ResourceArn: unsaid}, ofAppStream)
+		func(via *opener) {
+			_, _ = c.AppStream.ListExportImageTasks(ctx, &appstream.ListExportImageTasksInput{}, via.appStream)
 		},
-		func() {
+		func(via *opener) {
+			_, _ = c.AppStream.ListTagsForResource(ctx, &appstream.ListTagsForResourceInput{ResourceArn: unsaid}, via.appStream)
+		},
+		func(via *opener) {
 			_, _ = c.SNS.Publish(ctx, &sns.PublishInput{TopicArn: unsaid, Message: unsaid},
-				func(o *sns.Options) { o.HTTPClient, o.Retryer = opener{o.HTTPClient}, aws.NopRetryer{} })
+				func(o *sns.Options) { via.client, o.HTTPClient, o.Retryer = o.HTTPClient, via, aws.NopRetryer{} })
 		},
-		func() {
+		func(via *opener) {
 			_, _ = c.SQS.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: unsaid, MessageBody: unsaid},
-				func(o *sqs.Options) { o.HTTPClient, o.Retryer = opener{o.HTTPClient}, aws.NopRetryer{} })
+				func(o *sqs.Options) { via.client, o.HTTPClient, o.Retryer = o.HTTPClient, via, aws.NopRetryer{} })
 		},
-	} {
-		wait.Go(call)
+	}
+	var wait, begun sync.WaitGroup
+	begun.Add(len(calls))
+	for _, call := range calls {
+		via := &opener{begin: sync.OnceFunc(begun.Done), begun: &begun}
+		wait.Go(func() {
+			defer via.begin() // where it came to no connection at all
+			call(via)
+		})
 	}
 	wait.Wait()
 }
 
 // opener opens a connection to where a request would go, and leaves it in its client's pool. The request is not sent.
-type opener struct{ client aws.HTTPClient }
+type opener struct {
+	client aws.HTTPClient
+	begin  func()          // called when the connection begins to be opened
+	begun  *sync.WaitGroup // until all do: a connection that is ready before would be used in place of another
+}
+
+func (o *opener) appStream(options *appstream.Options) {
+	o.client, options.HTTPClient, options.Retryer = options.HTTPClient, o, aws.NopRetryer{}
+}
 
 var errNotSent = errors.New("not sent: the call was made to open a connection")
 
-func (o opener) Do(request *http.Request) (*http.Response, error) {
+func (o *opener) Do(request *http.Request) (*http.Response, error) {
 	if request.URL.Scheme != "https" {
 		return nil, errNotSent // without a handshake there is little to gain
 	}
@@ -68,8 +83,11 @@ func (o opener) Do(request *http.Request) (*http.Response, error) {
 	finish := sync.OnceFunc(func() { close(done) })
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		// net/http goes on connecting, for whoever comes next, when the request that it does so for is cancelled.
-		ConnectStart:     func(string, string) { cancel() },
-		TLSHandshakeDone: func(tls.ConnectionState, error) { finish() },
+		ConnectStart: func(string, string) { o.begin(); cancel() },
+		TLSHandshakeDone: func(tls.ConnectionState, error) {
+			o.begun.Wait()
+			finish()
+		},
 		ConnectDone: func(_, _ string, err error) {
 			if err != nil {
 				finish()
