@@ -44,7 +44,8 @@ func TestDryRun(t *testing.T) {
 		}
 	}
 
-	reads := []string{"appstream:DescribeImages", "appstream:ListExportImageTasks", "appstream:ListTagsForResource"}
+	reads := []string{"appstream:DescribeImages", "appstream:ListExportImageTasks", "appstream:ListTagsForResource",
+		"appstream:GetExportImageTask"} // of a running task whose tags the list does not tell
 	for _, call := range a.Gateway.Calls() {
 		if !slices.Contains(reads, call.IAMAction) {
 			t.Errorf("a dry run calls %s", call.IAMAction)

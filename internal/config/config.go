@@ -84,6 +84,11 @@ func FromEnvironment(lookup func(string) (string, bool)) (Config, error) {
 		env.problem("TOPIC_ARN", fmt.Errorf("the topic is in %s, the function in %s; SNS takes messages in the topic's own Region only", topic.Region, c.Place.Region))
 	}
 	c.WorkQueueURL = env.url("WORK_QUEUE_URL")
+	// The queue is the function's own, and its URL names its account. With a role of another account all images would seem
+	// to be somebody else's, and every night would end well with nothing.
+	if owner := accountOf(c.WorkQueueURL); owner != "" && role.AccountID != "" && owner != role.AccountID {
+		env.problem("EXPORT_ROLE_ARN", fmt.Errorf("the role is in the account %s, the function in %s; a role can be handed over within its own account only", role.AccountID, owner))
+	}
 	c.DeadLetterQueueURL = env.url("DEAD_LETTER_QUEUE_URL")
 	c.MaxReceiveCount = env.number("MAX_RECEIVE_COUNT", 10, 1000)
 
@@ -106,6 +111,19 @@ func FromEnvironment(lookup func(string) (string, bool)) (Config, error) {
 	c.WaitDeadline = time.Duration(env.number("WAIT_DEADLINE_HOURS", 1, longestDeadline)) * time.Hour
 	c.ExportDeadline = time.Duration(env.number("EXPORT_DEADLINE_HOURS", 1, longestDeadline)) * time.Hour
 	return c, errors.Join(env.problems...)
+}
+
+// accountOf is the account in the URL of a queue, https://sqs.<Region>.amazonaws.com/<account>/<name>, where there is one.
+func accountOf(queueURL string) string {
+	parsed, err := url.Parse(queueURL)
+	if err != nil {
+		return ""
+	}
+	account, _, _ := strings.Cut(strings.TrimPrefix(parsed.Path, "/"), "/")
+	if len(account) != 12 || strings.Trim(account, "0123456789") != "" {
+		return ""
+	}
+	return account
 }
 
 // environment reads variables and gathers what is wrong with them.

@@ -148,6 +148,7 @@ func TestBadValues(t *testing.T) {
 		{"EXPORT_ROLE_ARN", "arn:aws:iam::123456789012:user/jane", "it is not the ARN of a role"},
 		{"EXPORT_ROLE_ARN", "arn:aws:iam:::role/R", "its account is not 12 digits"},
 		{"EXPORT_ROLE_ARN", "arn:aws:iam::12345678901x:role/R", "its account is not 12 digits"},
+		{"EXPORT_ROLE_ARN", "arn:aws:iam::210987654321:role/R", "the role is in the account 210987654321, the function in 123456789012"},
 		{"EXPORT_ROLE_ARN", "arn::iam::123456789012:role/R", "a part of the ARN is empty"},
 		{"TOPIC_ARN", "", "it is not set"},
 		{"TOPIC_ARN", "exports", "it is no ARN"},

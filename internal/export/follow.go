@@ -22,11 +22,11 @@ func (e *Exporter) Task(ctx context.Context, taskID string) (types.ExportImageTa
 	return *reply.ExportImageTask, nil
 }
 
-// Twin looks for a running or completed task for the same image under the same AMI name. Where there is one, the
-// failure of the other means only that it came second: the AMI exists or is being made.
+// Twin looks for a running or completed task for the same image under the same AMI name, and prefers a completed one. Where
+// there is one, the failure of the other means only that it came second: the AMI exists or is being made.
 func (e *Exporter) Twin(ctx context.Context, of types.ExportImageTask) (twin types.ExportImageTask, found bool, err error) {
 	err = e.eachTask(ctx, func(task types.ExportImageTask) {
-		if twins(of, task) {
+		if twins(of, task) && (!found || completed(task.State)) {
 			twin, found = task, true
 		}
 	})

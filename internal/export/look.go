@@ -96,7 +96,7 @@ func (e *Exporter) oneByOne(ctx context.Context, names []string) ([]Image, error
 		}
 		images = append(images, found...)
 	})
-	return images, errors.Join(errs...)
+	return images, cmp.Or(errs...) // one sentence: all say the same, as a rule
 }
 
 // allImages lists the images of this account. Those shared with other accounts are asked for as well: it is not
@@ -117,19 +117,17 @@ func (e *Exporter) allImages(ctx context.Context) ([]Image, error) {
 	if err := cmp.Or(privateErr, sharedErr); err != nil { // one sentence: both say the same, as a rule
 		return nil, err
 	}
-	if len(shared) == 0 {
-		return private, nil
-	}
-	have := make(map[string]bool, len(private))
-	for _, image := range private {
+	return distinct(append(private, shared...)), nil
+}
+
+// distinct leaves out images that are there already: a listing may show one again when images come and go between its pages.
+func distinct(images []Image) []Image {
+	have := make(map[string]bool, len(images))
+	return slices.DeleteFunc(images, func(image Image) bool {
+		again := have[image.Name]
 		have[image.Name] = true
-	}
-	for _, image := range shared {
-		if !have[image.Name] {
-			private = append(private, image)
-		}
-	}
-	return private, nil
+		return again
+	})
 }
 
 // describe follows one listing to its end and keeps the images that this account owns. A listing that
@@ -196,19 +194,43 @@ func missingOf(names []string, images []Image) (missing []string) {
 	for _, image := range images {
 		have[image.Name] = true
 	}
-	for _, name := range names {
-		if !have[name] {
-			missing = append(missing, name)
-		}
-	}
-	return missing
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return have[name] })
 }
 
 // history reads all export tasks. They are not filtered: AppStream documents no names of filters.
 func (e *Exporter) history(ctx context.Context, triggerID string) (*history, error) {
 	past := newHistory(triggerID)
-	err := e.eachTask(ctx, past.add)
-	return past, err
+	var unclear []types.ExportImageTask
+	err := e.eachTask(ctx, func(task types.ExportImageTask) {
+		if !Ended(task.State) && len(task.TagSpecifications) == 0 {
+			unclear = append(unclear, task)
+			return
+		}
+		past.add(task)
+	})
+	if err != nil {
+		return nil, err
+	}
+	// A list need not tell a task's tags, by which a trigger knows what it has started. Few tasks run at a time.
+	var mutex sync.Mutex
+	inParallel(unclear, func(task types.ExportImageTask) {
+		whole, problem := e.Task(ctx, aws.ToString(task.TaskId))
+		mutex.Lock()
+		defer mutex.Unlock()
+		refusal, ok := errors.AsType[*Refusal](problem)
+		switch {
+		case problem == nil:
+			past.add(whole)
+		case ok && refusal.kind == gone:
+			past.add(task)
+		default:
+			err = problem
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return past, nil
 }
 
 func (e *Exporter) eachTask(ctx context.Context, do func(types.ExportImageTask)) error {

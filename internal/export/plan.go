@@ -100,6 +100,21 @@ func (o Order) decide(image Image, past *history, tags map[string]string, place 
 		return decided(Reject, reason)
 	}
 
+	imageARN := place.ImageARN(image.Name)
+	// What this trigger started is told, whatever has become of the image or of the selection since.
+	if own := past.own[imageARN]; own != nil {
+		d.AMIName = aws.ToString(own.AmiName)
+		if completed(own.State) && tags == nil {
+			return decided(needTags, "")
+		}
+		d.TaskID = aws.ToString(own.TaskId)
+		if completed(own.State) && tags[TagAMIName] == markerOf(d.AMIName) {
+			return decided(Skip, "already exported") // marked by its watch, which tells the end as well
+		}
+		d.Task = own
+		return decided(Announce, "started by this trigger before")
+	}
+
 	if !o.Bounds.MatchesName(image.Name) || !o.Selection.MatchesName(image.Name) {
 		return decided(Skip, NotSelected)
 	}
@@ -118,21 +133,7 @@ func (o Order) decide(image Image, past *history, tags map[string]string, place 
 		return decided(Wait, "AppStream reports no creation time yet")
 	}
 	d.AMIName = o.amiNameFor(image, place)
-	imageARN := place.ImageARN(image.Name)
-	marked := tags[TagAMIName] == markerOf(d.AMIName)
 	before := past.byAMIName[d.AMIName]
-
-	if own := past.own(imageARN, d.AMIName); own != nil {
-		if own.State == types.ExportImageTaskStateCompleted && tags == nil {
-			return decided(needTags, "")
-		}
-		d.AMIName, d.TaskID = aws.ToString(own.AmiName), aws.ToString(own.TaskId)
-		if completed(own.State) && tags[TagAMIName] == markerOf(d.AMIName) {
-			return decided(Skip, "already exported") // marked by its watch, which tells the end as well
-		}
-		d.Task = own
-		return decided(Announce, "started by this trigger before")
-	}
 	if live := before.live; live != nil {
 		d.TaskID = live.taskID
 		switch {
@@ -147,14 +148,18 @@ func (o Order) decide(image Image, past *history, tags map[string]string, place 
 	if tags == nil {
 		return decided(needTags, "")
 	}
+	available := types.ImageState(image.State) == types.ImageStateAvailable
 	if !o.Bounds.MatchesTags(tags) || !o.Selection.MatchesTags(tags) {
+		if !available && o.Trigger.Type == trigger.ImageReady { // who makes an image may tag it until it is there
+			return decided(Wait, "the image is "+orUnknown(image.State))
+		}
 		return decided(Skip, NotSelected)
 	}
-	if marked {
+	if tags[TagAMIName] == markerOf(d.AMIName) {
 		return decided(Skip, "already exported")
 	}
-	if types.ImageState(image.State) != types.ImageStateAvailable {
-		return decided(Wait, fmt.Sprintf("the image is %s", orUnknown(image.State)))
+	if !available {
+		return decided(Wait, "the image is "+orUnknown(image.State))
 	}
 	if before.failures >= maxFailures && !o.named(image.Name) {
 		return decided(Skip, fmt.Sprintf("failed %d times", maxFailures))
@@ -165,18 +170,15 @@ func (o Order) decide(image Image, past *history, tags map[string]string, place 
 // absentees are the images that this order has to do with and that AppStream does not show: those asked for by name, and
 // those whose export this very trigger started before they were deleted.
 func (o Order) absentees(seen sight, place Place) []string {
-	if o.Only != nil || len(seen.past.ownByARN) == 0 {
+	if o.Only != nil || len(seen.past.own) == 0 {
 		return seen.missing // of a request, the others were settled when those that are left were queued
 	}
 	names := slices.Clone(seen.missing)
-	known := make(map[string]bool, len(seen.images)+len(names))
+	known := setOf(names)
 	for _, image := range seen.images {
 		known[image.Name] = true
 	}
-	for _, name := range names {
-		known[name] = true
-	}
-	for _, arn := range slices.Sorted(maps.Keys(seen.past.ownByARN)) {
+	for _, arn := range slices.Sorted(maps.Keys(seen.past.own)) {
 		if name := ImageNameOf(arn); !known[name] && arn == place.ImageARN(name) {
 			names = append(names, name)
 		}
@@ -186,7 +188,7 @@ func (o Order) absentees(seen sight, place Place) []string {
 
 // absent is the plan for an image that AppStream does not show. What this trigger started is told also when the image is gone.
 func (o Order) absent(name string, past *history, place Place, now time.Time) Decision {
-	own := past.ownByARN[place.ImageARN(name)]
+	own := past.own[place.ImageARN(name)]
 	if own == nil {
 		return o.missing(name, place, now)
 	}

@@ -31,19 +31,28 @@ func (e *Exporter) Run(ctx context.Context, order Order, settle func(Decision)) 
 	if err != nil {
 		return err
 	}
-	for _, name := range order.absentees(seen, e.Place) {
-		settle(order.absent(name, seen.past, e.Place, e.Now()))
-	}
-	run := &run{Exporter: e, order: order, seen: seen, settle: settle}
+	var told []Decision // to be told: side by side, since that may take its time
 	var undecided []Image
+	sort := func(d Decision) {
+		if d.Action == Announce || d.Action == Reject {
+			told = append(told, d)
+			return
+		}
+		settle(d)
+	}
+	for _, name := range order.absentees(seen, e.Place) {
+		sort(order.absent(name, seen.past, e.Place, e.Now()))
+	}
 	for _, image := range seen.images {
 		d := order.decide(image, seen.past, seen.tags[image.Name], e.Place)
 		if d.Action == needTags || d.Action == Export {
 			undecided = append(undecided, image)
 			continue
 		}
-		settle(d)
+		sort(d)
 	}
+	inParallel(told, settle)
+	run := &run{Exporter: e, order: order, seen: seen, settle: settle}
 	inParallel(undecided, func(image Image) { run.one(ctx, image) })
 	run.resolve(ctx)
 	return nil
@@ -196,8 +205,8 @@ func (r *run) outcome(t tried, past *history, lookErr error) Decision {
 		return d
 	}
 	imageARN := r.Place.ImageARN(d.ImageName)
-	if own := past.own(imageARN, d.AMIName); own != nil {
-		d.Task, d.TaskID = own, aws.ToString(own.TaskId)
+	if own := past.own[imageARN]; own != nil {
+		d.Task, d.TaskID, d.AMIName = own, aws.ToString(own.TaskId), aws.ToString(own.AmiName)
 		d.Reason = "adopted after: " + t.refusal.Error()
 		return d
 	}

@@ -33,13 +33,12 @@ func ImageNameOf(imageARN string) string {
 type history struct {
 	triggerID string
 	byAMIName map[string]record
-	ownByARN  map[string]*types.ExportImageTask
+	own       map[string]*types.ExportImageTask // what this very trigger started, by the image's ARN: should the name template have been changed between two deliveries, the AMI's name is another
 }
 
 // record is what is remembered of all the tasks with one AMI name.
 type record struct {
 	live     *found // running or completed; completed wins, an AMI is there
-	own      *types.ExportImageTask
 	failures int
 }
 
@@ -50,7 +49,7 @@ type found struct {
 }
 
 func newHistory(triggerID string) *history {
-	return &history{triggerID: triggerID, byAMIName: map[string]record{}, ownByARN: map[string]*types.ExportImageTask{}}
+	return &history{triggerID: triggerID, byAMIName: map[string]record{}, own: map[string]*types.ExportImageTask{}}
 }
 
 func (h *history) add(task types.ExportImageTask) {
@@ -65,23 +64,11 @@ func (h *history) add(task types.ExportImageTask) {
 	}
 	if task.TagSpecifications[TagTriggerID] == h.triggerID {
 		// Of two twins of one trigger the live one counts; the other is no failure.
-		if r.own == nil || live {
-			r.own = &task
-		}
-		if arn := aws.ToString(task.ImageArn); h.ownByARN[arn] == nil || live {
-			h.ownByARN[arn] = &task
+		if arn := aws.ToString(task.ImageArn); h.own[arn] == nil || live {
+			h.own[arn] = &task
 		}
 	}
 	h.byAMIName[name] = r
-}
-
-// own is the task that this very trigger started for the image, under this or, should the name
-// template have been changed between two deliveries, under another name.
-func (h *history) own(imageARN, amiName string) *types.ExportImageTask {
-	if own := h.byAMIName[amiName].own; own != nil && aws.ToString(own.ImageArn) == imageARN {
-		return own
-	}
-	return h.ownByARN[imageARN]
 }
 
 // twins tells whether b is another task for the same image under the same AMI name that is running or completed.

@@ -64,21 +64,21 @@ func TestHistory(t *testing.T) {
 		tasks []types.ExportImageTask
 		want  want
 	}{
-		"nothing":                             {nil, want{}},
-		"of another name":                     {[]types.ExportImageTask{exportTask("EXPORTING", called("other"))}, want{}},
-		"one that runs":                       {[]types.ExportImageTask{exportTask("EXPORTING")}, want{live: "task-EXPORTING"}},
-		"an unknown state runs":               {[]types.ExportImageTask{exportTask("NEW")}, want{live: "task-NEW"}},
-		"COMPLETED counts more, first":        {[]types.ExportImageTask{exportTask("COMPLETED"), exportTask("EXPORTING")}, want{live: "task-COMPLETED"}},
-		"COMPLETED counts more, last":         {[]types.ExportImageTask{exportTask("EXPORTING"), exportTask("COMPLETED")}, want{live: "task-COMPLETED"}},
-		"failures are counted":                {[]types.ExportImageTask{exportTask("FAILED"), exportTask("COMPLETED"), exportTask("TIMED_OUT")}, want{live: "task-COMPLETED", failures: 2}},
-		"the own":                             {[]types.ExportImageTask{exportTask("EXPORTING"), exportTask("EXPORTING", own, id("mine"))}, want{live: "task-EXPORTING", own: "mine"}},
-		"the own, although it failed":         {[]types.ExportImageTask{exportTask("FAILED", own, id("mine"))}, want{own: "mine", failures: 1}},
-		"of two twins the live one":           {[]types.ExportImageTask{exportTask("FAILED", own, id("dead")), exportTask("EXPORTING", own, id("alive"))}, want{live: "alive", own: "alive", failures: 1}},
-		"of two twins the live one, first":    {[]types.ExportImageTask{exportTask("EXPORTING", own, id("alive")), exportTask("FAILED", own, id("dead"))}, want{live: "alive", own: "alive", failures: 1}},
-		"the own for another image is not":    {[]types.ExportImageTask{exportTask("EXPORTING", own, of(place.ImageARN("other")))}, want{live: "task-EXPORTING"}},
-		"without tags it is nobody's":         {[]types.ExportImageTask{exportTask("EXPORTING", func(task *types.ExportImageTask) { task.TagSpecifications = nil })}, want{live: "task-EXPORTING"}},
-		"the own under another name":          {[]types.ExportImageTask{exportTask("EXPORTING", own, called("old"), id("mine"))}, want{own: "mine"}},
-		"the own under this name comes first": {[]types.ExportImageTask{exportTask("EXPORTING", own, called("old"), id("old")), exportTask("FAILED", own, id("mine"))}, want{own: "mine", failures: 1}},
+		"nothing":                          {nil, want{}},
+		"of another name":                  {[]types.ExportImageTask{exportTask("EXPORTING", called("other"))}, want{}},
+		"one that runs":                    {[]types.ExportImageTask{exportTask("EXPORTING")}, want{live: "task-EXPORTING"}},
+		"an unknown state runs":            {[]types.ExportImageTask{exportTask("NEW")}, want{live: "task-NEW"}},
+		"COMPLETED counts more, first":     {[]types.ExportImageTask{exportTask("COMPLETED"), exportTask("EXPORTING")}, want{live: "task-COMPLETED"}},
+		"COMPLETED counts more, last":      {[]types.ExportImageTask{exportTask("EXPORTING"), exportTask("COMPLETED")}, want{live: "task-COMPLETED"}},
+		"failures are counted":             {[]types.ExportImageTask{exportTask("FAILED"), exportTask("COMPLETED"), exportTask("TIMED_OUT")}, want{live: "task-COMPLETED", failures: 2}},
+		"the own":                          {[]types.ExportImageTask{exportTask("EXPORTING"), exportTask("EXPORTING", own, id("mine"))}, want{live: "task-EXPORTING", own: "mine"}},
+		"the own, although it failed":      {[]types.ExportImageTask{exportTask("FAILED", own, id("mine"))}, want{own: "mine", failures: 1}},
+		"of two twins the live one":        {[]types.ExportImageTask{exportTask("FAILED", own, id("dead")), exportTask("EXPORTING", own, id("alive"))}, want{live: "alive", own: "alive", failures: 1}},
+		"of two twins the live one, first": {[]types.ExportImageTask{exportTask("EXPORTING", own, id("alive")), exportTask("FAILED", own, id("dead"))}, want{live: "alive", own: "alive", failures: 1}},
+		"the own for another image is not": {[]types.ExportImageTask{exportTask("EXPORTING", own, of(place.ImageARN("other")))}, want{live: "task-EXPORTING"}},
+		"without tags it is nobody's":      {[]types.ExportImageTask{exportTask("EXPORTING", func(task *types.ExportImageTask) { task.TagSpecifications = nil })}, want{live: "task-EXPORTING"}},
+		"the own under another name":       {[]types.ExportImageTask{exportTask("EXPORTING", own, called("old"), id("mine"))}, want{own: "mine"}},
+		"the own that lives, of two names": {[]types.ExportImageTask{exportTask("EXPORTING", own, called("old"), id("old")), exportTask("FAILED", own, id("mine"))}, want{own: "old", failures: 1}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -88,7 +88,7 @@ func TestHistory(t *testing.T) {
 			if record.live != nil {
 				got.live = record.live.taskID
 			}
-			if own := past.own(winARN, winAMI); own != nil {
+			if own := past.own[winARN]; own != nil {
 				got.own = aws.ToString(own.TaskId)
 			}
 			got.failures = record.failures

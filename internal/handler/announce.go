@@ -18,28 +18,32 @@ import (
 )
 
 // announceStart tells that an export has started and then queues the watch on its task. An error means that one of the two
-// is not done and the trigger has to come again. It is in this order, since a watch ends with the mark by which the trigger
+// is not done and what led here has to come again. It is in this order, since a watch ends with the mark by which the trigger
 // knows that all was told: were the watch there first and this process killed, a quick export would never be told to have
 // started.
-func (h *Handler) announceStart(ctx context.Context, order export.Order, d export.Decision) error {
+func (h *Handler) announceStart(ctx context.Context, t trigger.Trigger, imageName string, task types.ExportImageTask, chosen bool) error {
 	now := h.Now()
 	item := work.Item{
-		Trigger:  order.Trigger,
+		Trigger:  t,
 		Since:    now,
 		Deadline: now.Add(h.Config.ExportDeadline),
 		Watch: &work.Watch{
-			TaskID:    aws.ToString(d.Task.TaskId),
-			ImageARN:  aws.ToString(d.Task.ImageArn),
-			AMIName:   aws.ToString(d.Task.AmiName),
-			ImageName: d.ImageName,
-			Created:   aws.ToTime(d.Task.CreatedDate),
-			Chosen:    order.Chosen,
+			TaskID:    aws.ToString(task.TaskId),
+			ImageARN:  aws.ToString(task.ImageArn),
+			AMIName:   aws.ToString(task.AmiName),
+			ImageName: imageName,
+			Created:   aws.ToTime(task.CreatedDate),
+			Chosen:    chosen,
 		},
 	}
-	if err := h.tell(ctx, order.Trigger, h.started(order.Trigger, d)); err != nil {
-		return err
+	err := h.tell(ctx, t, h.started(t, imageName, task))
+	if err == nil {
+		err = h.Queue.Send(ctx, item, item.Delay(now))
 	}
-	return h.Queue.Send(ctx, item, item.Delay(now))
+	if err != nil {
+		return fmt.Errorf("task %s exports %s, and nobody follows it: %w", item.Watch.TaskID, imageName, err)
+	}
+	return nil
 }
 
 // counted is the metric of each change that is told.
@@ -51,6 +55,10 @@ var counted = map[notify.Type]metrics.Name{
 	notify.ExportGivenUp:   metrics.ExportsGivenUp,
 }
 
+// publishLimit bounds the attempts to publish one notification: where SNS hangs, the others must not wait for it long. Nor
+// may it take more than half of what is left of the invocation: the rest is for queueing what SNS does not take.
+const publishLimit = 10 * time.Second
+
 // tell publishes a notification. What SNS does not take now waits in the queue, since a trigger is delivered again for
 // some minutes only.
 func (h *Handler) tell(ctx context.Context, t trigger.Trigger, document notify.Document) error {
@@ -58,7 +66,13 @@ func (h *Handler) tell(ctx context.Context, t trigger.Trigger, document notify.D
 	if document.DurationSeconds != nil {
 		h.Metrics.Measure(metrics.ExportDuration, time.Duration(*document.DurationSeconds)*time.Second)
 	}
-	published := h.Topic.Publish(ctx, document)
+	limit := publishLimit
+	if deadline, ok := ctx.Deadline(); ok {
+		limit = min(limit, time.Until(deadline)/2)
+	}
+	inTime, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	published := h.Topic.Publish(inTime, document)
 	if published == nil {
 		h.Log.InfoContext(ctx, "published", "id", document.ID, "type", string(document.Type), "imageName", document.ImageName, "triggerId", t.ID)
 		return nil
@@ -89,11 +103,11 @@ func (h *Handler) document(kind notify.Type, t trigger.Trigger, imageName, id, s
 }
 
 // started always has the id of a task that is EXPORTING, also when it is told late: the end has an id of its own.
-func (h *Handler) started(t trigger.Trigger, d export.Decision) notify.Document {
-	task := notify.TaskOf(*d.Task)
-	summary := fmt.Sprintf("Export of %s to the AMI %s has started", d.ImageName, task.AMIName)
-	document := h.document(notify.ExportStarted, t, d.ImageName, task.TaskID+":"+string(types.ExportImageTaskStateExporting), summary)
-	document.Task = &task
+func (h *Handler) started(t trigger.Trigger, imageName string, task types.ExportImageTask) notify.Document {
+	told := notify.TaskOf(task)
+	summary := fmt.Sprintf("Export of %s to the AMI %s has started", imageName, told.AMIName)
+	document := h.document(notify.ExportStarted, t, imageName, told.TaskID+":"+string(types.ExportImageTaskStateExporting), summary)
+	document.Task = &told
 	return document
 }
 

@@ -16,10 +16,10 @@ func (e *AppStreamUnreadable) Error() string { return "nothing was started: " + 
 func (e *AppStreamUnreadable) Unwrap() error { return e.err }
 
 // NotHandedOver means that something was done or left to do which could be neither published nor queued. The same
-// trigger, delivered again, finds what was started and hands it over then.
+// trigger, delivered again with its id, finds what was started and hands it over then.
 type NotHandedOver struct{ err error }
 
 func (e *NotHandedOver) Error() string {
-	return "delivered again, this trigger will hand over what it started: " + e.err.Error()
+	return "not all could be published or queued; the same schedule or event, delivered again, makes up for it, another request does not: " + e.err.Error()
 }
 func (e *NotHandedOver) Unwrap() error { return e.err }

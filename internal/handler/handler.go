@@ -67,8 +67,8 @@ func (h *Handler) handle(ctx context.Context, payload []byte) (any, error) {
 	return h.trigger(ctx, input)
 }
 
-// reserve is the end of an invocation that is kept for publishing and queueing what was done in it: two calls, each with
-// its own limit. A quarter at the most, so that short timeouts leave time to work.
+// reserve is the end of an invocation that is kept for publishing and queueing what was done in it: twice publishLimit. A
+// quarter at the most, so that short timeouts leave time to work.
 const reserve = 20 * time.Second
 
 // working returns the context for reading AppStream and starting exports.

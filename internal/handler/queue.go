@@ -2,11 +2,13 @@ package handler
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"appstream-ami-exporter/internal/export"
 	"appstream-ami-exporter/internal/metrics"
 	"appstream-ami-exporter/internal/trigger"
 	"appstream-ami-exporter/internal/work"
@@ -72,12 +74,12 @@ func (h *Handler) bury(ctx context.Context, record trigger.Record, cause error) 
 // item handles one message. Where the work is not done, the message is kept: it comes again after its delay, and where even
 // that cannot be said to SQS, after the queue's own visibility timeout.
 func (h *Handler) item(ctx context.Context, record trigger.Record, item work.Item) (done bool) {
-	last := h.isLast(record, item)
+	left := h.patience(record, item)
 	switch {
 	case item.Request != nil:
-		done = h.request(ctx, item, last)
+		done = h.request(ctx, item, left)
 	case item.Watch != nil:
-		done = h.watch(ctx, item, last)
+		done = h.watch(ctx, item, left)
 	default:
 		done = h.notice(ctx, item)
 	}
@@ -94,8 +96,33 @@ func (h *Handler) item(ctx context.Context, record trigger.Record, item work.Ite
 // message would go to the dead-letter queue untold.
 const spareReceives = 5
 
-func (h *Handler) isLast(record trigger.Record, item work.Item) bool {
-	return !h.Now().Before(item.Deadline) || record.Receives > h.Config.MaxReceiveCount-spareReceives
+// patience is what is left of it for a piece of work.
+type patience int
+
+const (
+	plenty patience = iota
+	spent           // the deadline has passed: what still waits or runs is given up
+	gone            // as has the time for trouble: given up as well is what AWS's passing trouble keeps from being seen or done
+)
+
+// timeForTrouble is how long after its deadline work is not given up for passing trouble of AWS alone: two more looks at
+// the longest delay, before the alarm for work that is too old rings.
+const timeForTrouble = 40 * time.Minute
+
+func (h *Handler) patience(record trigger.Record, item work.Item) patience {
+	switch over := h.Now().Sub(item.Deadline); {
+	case over >= timeForTrouble || record.Receives > h.Config.MaxReceiveCount-spareReceives:
+		return gone
+	case over >= 0:
+		return spent
+	}
+	return plenty
+}
+
+// hopeless tells whether an error that keeps work from being done means that it is given up.
+func (p patience) hopeless(err error) bool {
+	refusal, ok := errors.AsType[*export.Refusal](err)
+	return p == gone || p == spent && ok && !refusal.Passing()
 }
 
 // notice publishes a notification that SNS did not take before. It is tried until the queue lets go of it: who was not told

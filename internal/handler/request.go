@@ -8,7 +8,7 @@ import (
 )
 
 // request plans what is left of a request again and starts what can be started now.
-func (h *Handler) request(ctx context.Context, item work.Item, last bool) (done bool) {
+func (h *Handler) request(ctx context.Context, item work.Item, left patience) (done bool) {
 	order, err := h.order(item.Trigger, item.Request.Ask, item.Request.Only)
 	if err != nil {
 		// It was checked when it came; only a change of the stack in between can have made it impossible.
@@ -17,7 +17,7 @@ func (h *Handler) request(ctx context.Context, item work.Item, last bool) (done 
 	tally, err := h.run(ctx, order)
 	if err != nil {
 		h.Log.WarnContext(ctx, "the request waits", "triggerId", item.Trigger.ID, "reason", err.Error())
-		return last && h.giveUp(ctx, item, item.Request.Only, nil, err.Error())
+		return left.hopeless(err) && h.giveUp(ctx, item, item.Request.Only, nil, err.Error())
 	}
 	reply := tally.done()
 	h.summarise(ctx, order.Trigger, reply)
@@ -29,7 +29,7 @@ func (h *Handler) request(ctx context.Context, item work.Item, last bool) (done 
 	switch {
 	case len(waiting) == 0:
 		return true
-	case last:
+	case left != plenty:
 		return h.giveUp(ctx, item, waiting, reply.Waiting, "")
 	case len(waiting) == len(item.Request.Only):
 		return false
@@ -51,9 +51,6 @@ func (h *Handler) giveUp(ctx context.Context, item work.Item, images []string, w
 	}
 	if len(images) == 0 {
 		images = []string{allImages}
-		if name := item.Request.Ask.ImageName; name != "" {
-			images = []string{name}
-		}
 	}
 	done = true
 	for _, name := range images {

@@ -60,11 +60,11 @@ func (h *Handler) trigger(ctx context.Context, input trigger.Input) (any, error)
 // run has the order planned and started, and announces what became of each image. Its error means that AppStream could
 // not be read and nothing was done.
 func (h *Handler) run(ctx context.Context, order export.Order) (*tally, error) {
-	work, cancel := working(ctx)
+	starting, cancel := working(ctx)
 	defer cancel()
 	tally := &tally{}
 	// Announcing uses the whole of the invocation's time, starting only what the reserve leaves.
-	err := h.Exporter.Run(work, order, func(d export.Decision) {
+	err := h.Exporter.Run(starting, order, func(d export.Decision) {
 		h.logDecision(ctx, order, d)
 		tally.add(d)
 		if order.DryRun {
@@ -72,7 +72,7 @@ func (h *Handler) run(ctx context.Context, order export.Order) (*tally, error) {
 		}
 		switch d.Action {
 		case export.Export, export.Announce:
-			tally.problem(h.announceStart(ctx, order, d))
+			tally.problem(h.announceStart(ctx, order.Trigger, d.ImageName, *d.Task, order.Chosen))
 		case export.Reject:
 			tally.problem(h.tell(ctx, order.Trigger, h.rejected(order.Trigger, d)))
 		}

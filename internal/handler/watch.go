@@ -1,9 +1,9 @@
 package handler
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
@@ -13,34 +13,34 @@ import (
 )
 
 // watch looks how a task stands; one call while it runs.
-func (h *Handler) watch(ctx context.Context, item work.Item, last bool) (done bool) {
-	work, cancel := working(ctx)
+func (h *Handler) watch(ctx context.Context, item work.Item, left patience) (done bool) {
+	looking, cancel := working(ctx)
 	defer cancel()
 	watch := *item.Watch
 	log := h.Log.With("imageName", watch.ImageName, "amiName", watch.AMIName, "taskId", watch.TaskID, "triggerId", item.Trigger.ID)
 
-	task, err := h.Exporter.Task(work, watch.TaskID)
+	task, err := h.Exporter.Task(looking, watch.TaskID)
 	if err != nil {
 		task = types.ExportImageTask{}
 	}
 	complete(&task, watch)
 	switch {
-	case err != nil && !last:
+	case err != nil && !left.hopeless(err):
 		log.WarnContext(ctx, "the task cannot be seen", "reason", err.Error())
 		return false
 	case err != nil:
 		log.ErrorContext(ctx, "given up", "reason", err.Error())
 		return h.tell(ctx, item.Trigger, h.watchGivenUp(item.Trigger, watch, task, "AppStream does not tell how the task stands ("+err.Error()+")")) == nil
-	case !export.Ended(task.State) && !last:
+	case !export.Ended(task.State) && left == plenty:
 		log.InfoContext(ctx, "still running", "state", string(task.State), "age", short(export.Age(task, h.Now())))
 		return false
 	case !export.Ended(task.State):
 		log.ErrorContext(ctx, "given up", "reason", "the task has not ended before the deadline")
-		return h.tell(ctx, item.Trigger, h.watchGivenUp(item.Trigger, watch, task, fmt.Sprintf("the task is still %s", task.State))) == nil
+		return h.tell(ctx, item.Trigger, h.watchGivenUp(item.Trigger, watch, task, "the task is still "+cmp.Or(string(task.State), "in a state that AppStream does not tell"))) == nil
 	case task.State == types.ExportImageTaskStateCompleted:
-		return h.completed(ctx, item, task, last)
+		return h.completed(ctx, item, task, left)
 	}
-	return h.failed(ctx, item, task, last)
+	return h.failed(ctx, item, task, left)
 }
 
 // complete fills in what AppStream left out or could not be asked for.
@@ -60,17 +60,16 @@ func complete(task *types.ExportImageTask, watch work.Watch) {
 
 // completed marks the image, so that no later sweep exports it again, and tells of the AMI. The AMI is there whether or not
 // the mark can be set, so the telling does not wait for it: the mark is then set later.
-func (h *Handler) completed(ctx context.Context, item work.Item, task types.ExportImageTask, last bool) (done bool) {
+func (h *Handler) completed(ctx context.Context, item work.Item, task types.ExportImageTask, left patience) (done bool) {
 	log := h.Log.With("imageName", item.Watch.ImageName, "amiName", *task.AmiName, "taskId", *task.TaskId, "triggerId", item.Trigger.ID)
 	document := h.ended(item.Trigger, *item.Watch, task)
-	work, cancel := working(ctx)
+	marking, cancel := working(ctx)
 	defer cancel()
-	marked, markErr := h.Exporter.Mark(work, task, item.Watch.Chosen)
+	marked, markErr := h.Exporter.Mark(marking, task, item.Watch.Chosen)
 	log.InfoContext(ctx, "completed", "amiId", aws.ToString(task.AmiId), "marked", marked)
 	if markErr != nil {
 		log.ErrorContext(ctx, "the image cannot be marked as exported", "error", markErr.Error())
-		refusal, ok := errors.AsType[*export.Refusal](markErr)
-		if ok && !refusal.Passing() {
+		if refusal, ok := errors.AsType[*export.Refusal](markErr); ok && (!refusal.Passing() || left == gone) {
 			document.Error = unmarked(refusal)
 		}
 	}
@@ -80,7 +79,7 @@ func (h *Handler) completed(ctx context.Context, item work.Item, task types.Expo
 		}
 	}
 	switch {
-	case markErr == nil || last:
+	case markErr == nil || left.hopeless(markErr):
 		return true
 	case item.Watch.Told:
 		return false
@@ -95,18 +94,28 @@ func (h *Handler) completed(ctx context.Context, item work.Item, task types.Expo
 	return true
 }
 
-// failed tells that a task failed or timed out, unless a twin of it lives: then the image is or will be exported, and this
-// task only came second.
-func (h *Handler) failed(ctx context.Context, item work.Item, task types.ExportImageTask, last bool) (done bool) {
+// failed tells that a task failed or timed out, unless a twin of it completes: then the image is exported, and this task only
+// came second. A twin that the same trigger started may be one that nobody was told of and nobody follows, if the process
+// that started it was killed; so it is told and followed here.
+func (h *Handler) failed(ctx context.Context, item work.Item, task types.ExportImageTask, left patience) (done bool) {
 	log := h.Log.With("imageName", item.Watch.ImageName, "amiName", *task.AmiName, "taskId", *task.TaskId, "triggerId", item.Trigger.ID)
-	work, cancel := working(ctx)
+	looking, cancel := working(ctx)
 	defer cancel()
-	twin, found, err := h.Exporter.Twin(work, task)
+	twin, found, err := h.Exporter.Twin(looking, task)
 	switch {
-	case err != nil && !last:
+	case err != nil && !left.hopeless(err):
 		log.WarnContext(ctx, "the task failed, and it cannot be seen whether it has a twin", "reason", err.Error())
 		return false
-	case found:
+	case found && twin.TagSpecifications[export.TagTriggerID] == item.Trigger.ID:
+		if err := h.announceStart(ctx, item.Trigger, item.Watch.ImageName, twin, item.Watch.Chosen); err != nil {
+			log.ErrorContext(ctx, "the watch comes again to follow the task's twin", "twin", aws.ToString(twin.TaskId), "error", err.Error())
+			return false
+		}
+	case found && !export.Ended(twin.State) && left == plenty:
+		log.InfoContext(ctx, "failed, but its twin runs", "state", string(task.State), "twin", aws.ToString(twin.TaskId))
+		return false
+	}
+	if found {
 		log.InfoContext(ctx, "came second", "state", string(task.State), "twin", aws.ToString(twin.TaskId), "reason", "another task exports the image to this AMI name")
 		return true
 	}

@@ -181,6 +181,11 @@ func TestWatchGivenUp(t *testing.T) {
 		{"not to be seen, before the deadline", time.Hour, 1, func(n *night) { n.refuse(400, "ResourceNotFoundException", "GetExportImageTask") }, ""},
 		{"not to be seen, at the deadline", exportDeadline, 1, func(n *night) { n.refuse(400, "ResourceNotFoundException", "GetExportImageTask") },
 			"AppStream does not tell how the task stands (GetExportImageTask: ResourceNotFoundException: No.); followed for 48h"},
+		{"trouble at the deadline", exportDeadline + 39*time.Minute, 1, func(n *night) { n.refuse(503, "ServiceUnavailable", "GetExportImageTask") }, ""},
+		{"trouble until long after the deadline", exportDeadline + 40*time.Minute, 1, func(n *night) { n.refuse(503, "ServiceUnavailable", "GetExportImageTask") },
+			"AppStream does not tell how the task stands (GetExportImageTask: ServiceUnavailable: No.); followed for 48h40m"},
+		{"trouble and no receives left", time.Hour, 996, func(n *night) { n.refuse(503, "ServiceUnavailable", "GetExportImageTask") },
+			"AppStream does not tell how the task stands (GetExportImageTask: ServiceUnavailable: No.); followed for 1h"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -207,6 +212,36 @@ func TestWatchGivenUp(t *testing.T) {
 	}
 }
 
+// Who gives up marking an image says so, whatever kept it from that.
+func TestMarkGivenUp(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		after time.Duration
+		error string
+		left  int // messages in the queue
+	}{
+		"at the deadline the mark is set later":          {exportDeadline, "", 2},
+		"long after the deadline it is not set any more": {exportDeadline + time.Hour, "NotMarked", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := newNight(t)
+			watch := n.begin("base")
+			n.refuse(503, "ServiceUnavailable", "TagResource")
+			n.pass(test.after)
+			check(t, "kept", nil, n.batch(1, watch))
+			documents := n.documents()
+			check(t, "type", notify.ExportCompleted, documents[1].Type)
+			code := ""
+			if documents[1].Error != nil {
+				code = documents[1].Error.Code
+			}
+			check(t, "error", test.error, code)
+			check(t, "messages", test.left, len(n.queued()))
+		})
+	}
+}
+
 // A task that ended while nobody looked is told as it ended, also after its deadline.
 func TestEndAfterTheDeadline(t *testing.T) {
 	t.Parallel()
@@ -225,7 +260,6 @@ func TestTwin(t *testing.T) {
 		twin types.ExportImageTaskState
 		told []string
 	}{
-		{"the other one runs", types.ExportImageTaskStateExporting, nil},
 		{"the other one completed", types.ExportImageTaskStateCompleted, nil},
 		{"the other one failed as well", types.ExportImageTaskStateFailed, []string{taskID(1) + ":FAILED"}},
 	} {
@@ -237,11 +271,26 @@ func TestTwin(t *testing.T) {
 			n.pass(2 * time.Minute)
 			_, err := n.invoke(`{"imageName":"base"}`) // its name is free again
 			n.must(err)
+			n.pass(time.Minute)
+			check(t, "kept while the other one runs", []int{0}, n.batch(1, watch))
 			n.pass(30 * time.Minute)
 			check(t, "kept", nil, n.batch(1, watch))
 			check(t, "told", append([]string{taskID(1) + ":EXPORTING", taskID(2) + ":EXPORTING"}, test.told...), n.ids())
 		})
 	}
+
+	t.Run("the other one runs for ever", func(t *testing.T) {
+		t.Parallel()
+		n := newNight(t)
+		n.stream.SetOutcome("base", localaws.ExportOutcome{End: types.ExportImageTaskStateFailed, After: time.Minute}, localaws.ExportOutcome{End: types.ExportImageTaskStateExporting})
+		watch := n.begin("base")
+		n.pass(2 * time.Minute)
+		_, err := n.invoke(`{"imageName":"base"}`)
+		n.must(err)
+		n.pass(exportDeadline)
+		check(t, "kept", nil, n.batch(1, watch)) // the watch of the other one tells
+		check(t, "told", []string{taskID(1) + ":EXPORTING", taskID(2) + ":EXPORTING"}, n.ids())
+	})
 
 	t.Run("it cannot be seen whether there is one", func(t *testing.T) {
 		t.Parallel()
@@ -254,7 +303,9 @@ func TestTwin(t *testing.T) {
 		check(t, "documents", 1, len(n.documents()))
 		// At the end of all patience a failure is told rather than kept quiet.
 		n.pass(exportDeadline)
-		check(t, "kept at the deadline", nil, n.batch(1, watch))
+		check(t, "kept at the deadline", []int{0}, n.batch(1, watch))
+		n.pass(time.Hour)
+		check(t, "kept at the end of all patience", nil, n.batch(1, watch))
 		check(t, "told", []string{taskID(1) + ":EXPORTING", taskID(1) + ":FAILED"}, n.ids())
 	})
 }

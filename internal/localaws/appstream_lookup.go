@@ -67,7 +67,11 @@ func (a *AppStream) listExportImageTasks(now time.Time, input asListExportsInput
 	}
 	output := asListExportsOutput{ExportImageTasks: []asTask{}, NextToken: next}
 	for _, task := range page {
-		output.ExportImageTasks = append(output.ExportImageTasks, showTask(task.at(now)))
+		shown := showTask(task.at(now))
+		if a.options.ListsNoTags {
+			shown.TagSpecifications = nil
+		}
+		output.ExportImageTasks = append(output.ExportImageTasks, shown)
 	}
 	return output, nil
 }

@@ -17,6 +17,7 @@ import (
 // nothing of it goes on.
 type process struct {
 	number   int
+	payload  string
 	dead     bool // guarded by world.mutex
 	over     bool
 	outcome  localaws.InvokeResult
@@ -29,7 +30,7 @@ type processKey struct{}
 // start begins an invocation; conclude is called in the world's goroutine when it has ended, in whatever way.
 func (w *world) start(requestID, event string, payload []byte, conclude func(localaws.InvokeResult)) {
 	w.processes++
-	p := &process{number: w.processes}
+	p := &process{number: w.processes, payload: string(payload)}
 	p.conclude = func(result localaws.InvokeResult) {
 		p.over = true
 		w.tracef("%d ended %s%s", p.number, result.ErrorType, brief(result.Payload))

@@ -142,7 +142,7 @@ func identify(request *http.Request, body []byte) localaws.Call {
 
 // serve decides what becomes of a call, and has the service do it.
 func (w *world) serve(a *awaited) {
-	a.call.Number, a.call.Environment = len(w.calls)+1, fmt.Sprint(a.process.number)
+	a.call.Number, a.call.Environment, a.call.TraceID = len(w.calls)+1, fmt.Sprint(a.process.number), a.process.payload
 	if a.call.Action == "ListExportImageTasks" && a.call.Param("NextToken") == "" {
 		a.process.looked = a.call.Number
 	}
