@@ -30,6 +30,9 @@ func (e *Exporter) Twin(ctx context.Context, of types.ExportImageTask) (twin typ
 			twin, found = task, true
 		}
 	})
+	if err == nil && found && len(twin.TagSpecifications) == 0 { // which a list need not tell
+		twin, err = e.Task(ctx, aws.ToString(twin.TaskId))
+	}
 	return twin, found, err
 }
 

@@ -16,7 +16,7 @@ import (
 // TestTwinsOfOneTrigger has the same schedule delivered twice at once, both starts accepted, and the process that made one of them
 // die or lose its answer. Whichever of the twins makes the AMI, its start and end are told and the image is marked.
 func TestTwinsOfOneTrigger(t *testing.T) {
-	for kind, effect := range map[string]localaws.EffectKind{"killed": localaws.KillAfter, "answer lost": localaws.ResetAfter} {
+	for kind, effect := range map[string]localaws.EffectKind{"killed": localaws.KillAfter, "answer lost": localaws.ResetAfter, "killed, the list has no tags": localaws.KillAfter} {
 		for start := range 2 {
 			for seed := range uint64(20) {
 				t.Run(fmt.Sprintf("%s/start %d/seed %d", kind, start+1, seed), func(t *testing.T) {
@@ -31,7 +31,7 @@ func TestTwinsOfOneTrigger(t *testing.T) {
 						}
 						return localaws.Effect{}
 					}
-					inWorld(t, worldOptions{seed: seed, fault: fault, appStream: localaws.AppStreamOptions{Twins: localaws.FailTwinLater}}, func(t *testing.T, w *world) {
+					inWorld(t, worldOptions{seed: seed, fault: fault, appStream: localaws.AppStreamOptions{Twins: localaws.FailTwinLater, ListsNoTags: strings.Contains(kind, "no tags")}}, func(t *testing.T, w *world) {
 						w.appStream.PutImage(localaws.Image{Name: "win-1"})
 						now := time.Now()
 						w.fireSchedule(now)
