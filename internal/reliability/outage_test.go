@@ -51,18 +51,41 @@ func TestTopicHangs(t *testing.T) {
 	}
 	t.Run("rejections", func(t *testing.T) {
 		inWorld(t, worldOptions{fault: hanging()}, func(t *testing.T, w *world) {
-			var names []string
-			for i := range 40 {
+			w.appStream.PutImage(localaws.Image{Name: "win-ready"})
+			names := []string{`"win-ready"`}
+			for i := range 100 {
 				name := fmt.Sprintf("win-%03d", i)
 				names = append(names, `"`+name+`"`)
 				w.appStream.PutImage(localaws.Image{Name: name, State: types.ImageStateFailed})
 			}
-			if result := w.invoke([]byte(`{"images":[` + strings.Join(names, ",") + `]}`)); result.Failed() {
+			result := w.invoke([]byte(`{"images":[` + strings.Join(names, ",") + `]}`))
+			if result.Failed() {
 				t.Errorf("the request ended with %s: %s", result.ErrorType, result.ErrorMessage)
 			}
+			if len(w.appStream.Tasks()) != 1 {
+				t.Error("the export had to wait until the rejections were told")
+			}
 			w.settle(72 * time.Hour)
-			if got := counts(w)[notify.ExportRejected]; got < len(names) {
-				t.Errorf("%d of %d rejections were told", got, len(names))
+			if got := counts(w)[notify.ExportRejected]; got < 100 {
+				t.Errorf("%d of 100 rejections were told", got)
+			}
+			checkNothingLeft(t, w)
+		})
+	})
+	t.Run("given up", func(t *testing.T) {
+		inWorld(t, worldOptions{timeout: time.Minute, parameters: sixHours, fault: onAction("Publish", localaws.Effect{Kind: localaws.HangBefore})}, func(t *testing.T, w *world) {
+			for i := range 40 {
+				w.appStream.PutImage(localaws.Image{Name: fmt.Sprintf("win-%03d", i), State: types.ImageStatePending})
+			}
+			w.fireSchedule(time.Now())
+			w.after(9*time.Hour, func() { w.options.fault = nil })
+			w.settle(72 * time.Hour)
+			told := map[string]int{}
+			for _, d := range w.documents() {
+				told[d.ImageName]++
+			}
+			if len(told) != 40 || len(w.documents()) != 40 {
+				t.Errorf("of 40 images %d were told, with %d notifications", len(told), len(w.documents()))
 			}
 			checkNothingLeft(t, w)
 		})
