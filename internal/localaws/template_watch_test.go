@@ -47,7 +47,7 @@ func projectAlarms(t *testing.T, parameters map[string]string) map[string]map[st
 // TestProjectAlarms pins what each alarm watches.
 func TestProjectAlarms(t *testing.T) {
 	got := map[string]string{}
-	for id, alarm := range projectAlarms(t, nil) {
+	for id, alarm := range projectAlarms(t, map[string]string{"WaitDeadlineHours": "24", "ExportDeadlineHours": "48"}) {
 		got[id] = watches(alarm)
 	}
 	const function, queue = "FunctionName=appstream-ami-exporter-ExportFunction", "QueueName=appstream-ami-exporter-"
@@ -62,7 +62,7 @@ func TestProjectAlarms(t *testing.T) {
 		"FailedEventsQueueAlarm": "AWS/SQS ApproximateNumberOfMessagesVisible " + queue + "FailedEventsQueue Maximum >= 1, 1 x 300 s, missing notBreaching",
 		"DeadLetterQueueAlarm":   "AWS/SQS ApproximateNumberOfMessagesVisible " + queue + "DeadLetterQueue Maximum >= 1, 1 x 300 s, missing notBreaching",
 		"WorkQueueUnreadAlarm":   "AWS/SQS ApproximateNumberOfMessagesVisible " + queue + "WorkQueue Minimum >= 1, 12 x 300 s, missing notBreaching",
-		"WorkTooOldAlarm": "(age / 3600 - 1 > 72) AND (age / 3600 - 1 > 72) of AppStreamAmiExporter OldestWorkAge " + function +
+		"WorkTooOldAlarm": "(age / 3600 - 1 > 24) AND (age / 3600 - 1 > 48) of AppStreamAmiExporter OldestWorkAge " + function +
 			" Maximum >= 1, 1 x 3600 s, missing notBreaching",
 		"NightMissedAlarm": "FILL(sweeps, 0) of AppStreamAmiExporter Sweeps " + function + " Sum < 1, 26 x 3600 s, missing breaching",
 	}
