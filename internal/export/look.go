@@ -7,11 +7,14 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 	"unique"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/appstream"
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
+
+	"appstream-ami-exporter/internal/trigger"
 )
 
 const (
@@ -52,7 +55,7 @@ func (e *Exporter) look(ctx context.Context, order Order) (sight, error) {
 			}
 		}
 	})
-	wait.Go(func() { seen.past, tasksErr = e.history(ctx, order.Trigger.ID) })
+	wait.Go(func() { seen.past, tasksErr = e.history(ctx, order.Trigger) })
 	if byName {
 		// An image's ARN follows from its name, so its tags need not wait for the look at the image. What goes
 		// wrong here is asked again, and reported, when the tags are needed.
@@ -197,12 +200,16 @@ func missingOf(names []string, images []Image) (missing []string) {
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return have[name] })
 }
 
+// skew is how far AppStream's clock and EventBridge's may be apart.
+const skew = time.Hour
+
 // history reads all export tasks. They are not filtered: AppStream documents no names of filters.
-func (e *Exporter) history(ctx context.Context, triggerID string) (*history, error) {
-	past := newHistory(triggerID)
+func (e *Exporter) history(ctx context.Context, t trigger.Trigger) (*history, error) {
+	past := newHistory(t.ID)
 	var unclear []types.ExportImageTask
 	err := e.eachTask(ctx, func(task types.ExportImageTask) {
-		if !Ended(task.State) && len(task.TagSpecifications) == 0 {
+		// What the trigger started is younger than the trigger.
+		if len(task.TagSpecifications) == 0 && (task.CreatedDate == nil || task.CreatedDate.After(t.Time.Add(-skew))) {
 			unclear = append(unclear, task)
 			return
 		}
@@ -211,7 +218,7 @@ func (e *Exporter) history(ctx context.Context, triggerID string) (*history, err
 	if err != nil {
 		return nil, err
 	}
-	// A list need not tell a task's tags, by which a trigger knows what it has started. Few tasks run at a time.
+	// A list need not tell a task's tags, by which a trigger knows what it has started.
 	var mutex sync.Mutex
 	inParallel(unclear, func(task types.ExportImageTask) {
 		whole, problem := e.Task(ctx, aws.ToString(task.TaskId))

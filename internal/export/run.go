@@ -187,7 +187,7 @@ func (r *run) resolve(ctx context.Context) {
 	var past *history
 	var err error
 	if slices.ContainsFunc(r.unsure, doubtful) {
-		past, err = r.history(ctx, r.order.Trigger.ID)
+		past, err = r.history(ctx, r.order.Trigger)
 	}
 	for _, t := range r.unsure {
 		r.settle(r.outcome(t, past, err))

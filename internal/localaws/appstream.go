@@ -42,6 +42,8 @@ type AppStreamOptions struct {
 	// IgnoreUnknownNames leaves unknown names and ARNs out of DescribeImages's answer
 	// instead of refusing the request with ResourceNotFoundException.
 	IgnoreUnknownNames bool
+	// ListsNewestFirst turns the order of each page of ListExportImageTasks, which is not documented.
+	ListsNewestFirst bool
 	// ListsNoTags leaves the tags of tasks out of ListExportImageTasks's answer: they are optional there.
 	ListsNoTags bool
 	// ExportRoles are the ARNs of the roles AppStream can assume; none means every role in the account.

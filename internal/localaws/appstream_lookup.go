@@ -73,5 +73,8 @@ func (a *AppStream) listExportImageTasks(now time.Time, input asListExportsInput
 		}
 		output.ExportImageTasks = append(output.ExportImageTasks, shown)
 	}
+	if a.options.ListsNewestFirst {
+		slices.Reverse(output.ExportImageTasks)
+	}
 	return output, nil
 }

@@ -149,6 +149,7 @@ func newSimulation(t *testing.T, seed uint64, trace io.Writer) *simulation {
 		appStream: localaws.AppStreamOptions{
 			Twins: localaws.TwinPolicy(s.IntN(2)), TwinException: exceptions[s.IntN(len(exceptions))],
 			MaxConcurrentExports: []int{0, 1, 2, 3}[s.IntN(4)], IgnoreUnknownNames: s.chance(0.3),
+			ListsNewestFirst: s.chance(0.5), ListsNoTags: s.chance(0.2),
 		},
 	}
 	if trace != nil {

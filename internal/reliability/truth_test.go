@@ -53,6 +53,9 @@ func (s *simulation) observe(a *awaited) {
 	}
 }
 
+// mayPass are refusals that are no reason to reject an image.
+var mayPass = []string{"ThrottlingException", "LimitExceededException", "ConcurrentModificationException", "ResourceNotAvailableException"}
+
 // checkStart has no export be started blindly: since this process began to look at the tasks, it must not have tried the same
 // name, and the name must have been free.
 func (s *simulation) checkStart(a *awaited) {
@@ -82,7 +85,7 @@ func (s *simulation) checkStart(a *awaited) {
 		s.made[task.TaskID] = a.call.Number
 	}
 	s.known = len(tasks)
-	if a.effect.Kind == localaws.Refuse || a.status >= 400 {
+	if a.status >= 400 && a.status < 500 && !slices.Contains(mayPass, a.effect.Code) {
 		s.refused[image] = true
 	}
 }
