@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -224,4 +225,29 @@ func TestHandedOverOnRedelivery(t *testing.T) {
 	check(t, "starts", 1, startsOf(a, "base"))
 	check(t, "notifications", 2, len(localtest.Documents(t, a)))
 	checkMarks(t, a)
+}
+
+// The metrics are in the log as lines of their own under the name of this very function: that of another stack in the Region
+// has numbers of its own, and its alarms ring for those alone.
+func TestMetricsInTheLog(t *testing.T) {
+	t.Parallel()
+	log := &localtest.Log{}
+	a := localtest.Start(t, localaws.AccountOptions{OnLog: log.Add, Scale: 1, AppStream: endless})
+	put(a, "base")
+	localtest.Invoke(t, a, localtest.Event(t, "schedule.json"))
+	var got []any
+	for _, line := range log.Lines() {
+		if strings.Contains(line.Text, `"CloudWatchMetrics"`) {
+			var metrics map[string]any
+			if err := json.Unmarshal([]byte(line.Text), &metrics); err != nil {
+				t.Fatal(err)
+			}
+			delete(metrics, "_aws") // compared as a whole in internal/handler
+			got = append(got, metrics)
+		}
+	}
+	check(t, "metrics", []any{map[string]any{
+		"FunctionName": a.Stack.Function.Name,
+		"Sweeps":       1.0, "ImagesSelected": 1.0, "ImagesSkipped": 0.0, "ImagesWaiting": 0.0, "ExportsStarted": 1.0, "ExportsRejected": 0.0,
+	}}, got)
 }

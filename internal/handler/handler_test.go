@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"sync"
@@ -84,6 +83,7 @@ type night struct {
 	deadQueue localaws.Queue
 	inbox     localaws.Queue
 	log       *buffer
+	metrics   *buffer
 
 	mutex sync.Mutex
 	now   time.Time
@@ -92,7 +92,7 @@ type night struct {
 // newNight begins a night at two o'clock. Exports take 41 minutes.
 func newNight(t *testing.T) *night {
 	t.Helper()
-	n := &night{t: t, now: two, log: &buffer{}}
+	n := &night{t: t, now: two, log: &buffer{}, metrics: &buffer{}}
 	var tasks atomic.Int64
 	n.stream = localaws.NewAppStream(localaws.AppStreamOptions{
 		Now:            n.clock,
@@ -141,7 +141,7 @@ func newNight(t *testing.T) *night {
 		},
 		Now:     n.clock,
 		Log:     log,
-		Metrics: &metrics.Recorder{Out: io.Discard, Function: "exporter", Now: n.clock},
+		Metrics: &metrics.Recorder{Out: n.metrics, Function: "exporter", Now: n.clock},
 	}
 	t.Cleanup(func() {
 		if t.Failed() {

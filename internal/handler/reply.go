@@ -54,6 +54,7 @@ type tally struct {
 	reply    Reply
 	selected int // images that the selection means
 	skipped  int
+	others   int     // of those skipped, the ones that the selection does not mean
 	problems []error // what could be neither published nor queued
 }
 
@@ -61,7 +62,9 @@ func (t *tally) add(d export.Decision) {
 	entry := Entry{ImageName: d.ImageName, AMIName: d.AMIName, TaskID: d.TaskID, Reason: d.Reason, Hint: d.Hint}
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
-	if d.Reason != export.NotSelected {
+	if d.Reason == export.NotSelected {
+		t.others++
+	} else {
 		t.selected++
 	}
 	switch d.Action {

@@ -92,7 +92,7 @@ func (h *Handler) count(order export.Order, tally *tally) {
 		h.Metrics.Count(metrics.Sweeps, 1)
 	}
 	h.Metrics.Count(metrics.ImagesSelected, tally.selected)
-	h.Metrics.Count(metrics.ImagesSkipped, tally.skipped)
+	h.Metrics.Count(metrics.ImagesSkipped, tally.skipped-tally.others)
 	h.Metrics.Count(metrics.ImagesWaiting, len(tally.reply.Waiting))
 	h.Metrics.Count(metrics.ExportsStarted, 0)
 	h.Metrics.Count(metrics.ExportsRejected, 0)
