@@ -118,6 +118,8 @@ func TestParseNameTemplateRefuses(t *testing.T) {
 		"one with a space":      {"{image}{ date}", []string{"holds { date};"}},
 		"not closed":            {"{image}-{date", []string{"a brace without its partner"}},
 		"not opened":            {"{image}-date}", []string{"a brace without its partner"}},
+		"opened twice":          {"{{image}", []string{"a brace without its partner"}},
+		"closed twice":          {"{image}}", []string{"a brace without its partner"}},
 		"one in the other":      {"{image}-{da{te}}", []string{"a brace without its partner"}},
 		"all problems":          {"backup {date}", []string{"lacks {image}", "a character that AppStream does not take"}},
 	}

@@ -253,6 +253,56 @@ func TestDecideWithAChosenName(t *testing.T) {
 	}
 }
 
+// A tag takes no parentheses, so the mark of an AMI name that has some is another text than the name.
+func TestDecideByTheMarkOfANameWithParentheses(t *testing.T) {
+	const amiName = "win(backup)"
+	mark := map[string]string{TagAMIName: markerOf(amiName)}
+	if mark[TagAMIName] == amiName {
+		t.Fatal("the mark is the name, which no tag can hold")
+	}
+	for name, tasks := range map[string][]types.ExportImageTask{
+		"exported long ago":          nil,
+		"by this trigger, completed": {exportTask("COMPLETED", own, called(amiName))},
+	} {
+		for kind, order := range map[string]Order{
+			"template":    {Trigger: nightly, Name: nameTemplate(t, "{image}(backup)")},
+			"chosen name": {Trigger: nightly, Selection: selected(t, []string{"win"}, nil), AMIName: amiName},
+		} {
+			t.Run(name+"/"+kind, func(t *testing.T) {
+				if got := order.decide(win(), remembered(tasks...), mark, place); got.Action != Skip || got.Reason != "already exported" || got.AMIName != amiName {
+					t.Errorf("decision = %+v", got)
+				}
+			})
+		}
+	}
+}
+
+// An export cannot be described anew: where any text of it tells when the image was made, it waits until that is known.
+func TestDecideWithoutACreationTime(t *testing.T) {
+	none := map[string]string{}
+	for _, test := range []struct {
+		amiName, name, description string
+		want                       Action
+	}{
+		{"", "{image}", "", Export},
+		{"", "{image}", "made of {image}", Export},
+		{"", "{image}", "made {created}", Wait},
+		{"", "{image}-{created}", "", Wait},
+		{"golden", "{image}-{created}", "", Export},
+		{"golden", "{image}-{created}", "made {created}", Wait},
+	} {
+		description, err := ParseDescriptionTemplate(test.description)
+		if err != nil {
+			t.Fatal(err)
+		}
+		order := Order{Trigger: nightly, Selection: selected(t, []string{"win"}, nil), AMIName: test.amiName, Name: nameTemplate(t, test.name), Description: description}
+		got := order.decide(win(func(i *Image) { i.Created = time.Time{} }), remembered(), none, place)
+		if got.Action != test.want || test.want == Wait && got.Reason != "AppStream reports no creation time yet" {
+			t.Errorf("%+v: decision = %+v", test, got)
+		}
+	}
+}
+
 func TestMissing(t *testing.T) {
 	ready := trigger.Trigger{Type: trigger.ImageReady, ID: "e", Time: due}
 	named := selected(t, []string{"win"}, nil)

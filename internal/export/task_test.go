@@ -78,6 +78,7 @@ func TestHistory(t *testing.T) {
 		"the own for another image is not": {[]types.ExportImageTask{exportTask("EXPORTING", own, of(place.ImageARN("other")))}, want{live: "task-EXPORTING"}},
 		"without tags it is nobody's":      {[]types.ExportImageTask{exportTask("EXPORTING", func(task *types.ExportImageTask) { task.TagSpecifications = nil })}, want{live: "task-EXPORTING"}},
 		"the own under another name":       {[]types.ExportImageTask{exportTask("EXPORTING", own, called("old"), id("mine"))}, want{own: "mine"}},
+		"own twins under another name":     {[]types.ExportImageTask{exportTask("FAILED", own, called("old"), id("dead")), exportTask("EXPORTING", own, called("old"), id("alive"))}, want{own: "alive"}},
 		"the own that lives, of two names": {[]types.ExportImageTask{exportTask("EXPORTING", own, called("old"), id("old")), exportTask("FAILED", own, id("mine"))}, want{own: "old", failures: 1}},
 	}
 	for name, test := range tests {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -371,6 +372,29 @@ func TestOwnTasks(t *testing.T) {
 	})
 }
 
+// What a trigger started before its image was deleted is told once in each delivery: by a request that names the image, which
+// misses it too, as by a sweep.
+func TestOwnTaskOfAnImageThatIsGone(t *testing.T) {
+	t.Parallel()
+	for name, payload := range map[string]string{"named": `{"imageName":"base"}`, "one of two named": `{"images":["base","other"]}`, "a sweep": schedule} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := newNight(t)
+			n.put("base")
+			n.stream.PutImage(localaws.Image{Name: "other", CreatedTime: made, Tags: map[string]string{markName: amiOf("other")}})
+			_, err := n.invoke(payload)
+			n.must(err)
+			n.stream.RemoveImage("base")
+			for delivery := 2; delivery <= 3; delivery++ {
+				_, err = n.invoke(payload)
+				n.must(err)
+				check(t, "told", slices.Repeat([]string{taskID(1) + ":EXPORTING"}, delivery), n.ids())
+				check(t, "watches", delivery, len(n.queued()))
+			}
+		})
+	}
+}
+
 // CloudTrail reports the call that makes an image, not that the image can be seen. One that cannot be seen a quarter of an hour
 // later was never made.
 func TestImageThatCannotBeSeenYet(t *testing.T) {
@@ -398,6 +422,7 @@ func TestImageThatCannotBeSeenYet(t *testing.T) {
 type fakeAppStream struct {
 	export.AppStream
 	images []types.Image
+	tags   map[string]string // of each image
 }
 
 func (f fakeAppStream) DescribeImages(_ context.Context, input *appstream.DescribeImagesInput, _ ...func(*appstream.Options)) (*appstream.DescribeImagesOutput, error) {
@@ -411,8 +436,8 @@ func (fakeAppStream) ListExportImageTasks(context.Context, *appstream.ListExport
 	return &appstream.ListExportImageTasksOutput{}, nil
 }
 
-func (fakeAppStream) ListTagsForResource(context.Context, *appstream.ListTagsForResourceInput, ...func(*appstream.Options)) (*appstream.ListTagsForResourceOutput, error) {
-	return &appstream.ListTagsForResourceOutput{}, nil
+func (f fakeAppStream) ListTagsForResource(context.Context, *appstream.ListTagsForResourceInput, ...func(*appstream.Options)) (*appstream.ListTagsForResourceOutput, error) {
+	return &appstream.ListTagsForResourceOutput{Tags: f.tags}, nil
 }
 
 // However many images wait, each is in exactly one message that SQS takes; also where a request names them all.
@@ -464,5 +489,56 @@ func TestMoreThanOneMessageHolds(t *testing.T) {
 			check(t, "images in the queue", names, queued)
 
 		})
+	}
+}
+
+// Beside the images that wait, a message holds the whole request: also one with the longest patterns and tags fits.
+func TestLargestRequest(t *testing.T) {
+	t.Parallel()
+	var names []string
+	var images []types.Image
+	for i := range 1500 {
+		name := fmt.Sprintf("w%0100d", i) // 101 characters, the most
+		names = append(names, name)
+		images = append(images, types.Image{
+			Name: aws.String(name), Arn: aws.String(imageARN(name)), State: types.ImageStatePending, CreatedTime: aws.Time(made), Platform: types.PlatformTypeWindowsServer2022,
+		})
+	}
+	tags := func(count int) map[string]string {
+		tags := map[string]string{}
+		for i := range count {
+			tags[strings.Repeat("\U00010400", 125)+fmt.Sprintf("%03d", i)] = strings.Repeat("\U00010400", 256) // letters of four bytes
+		}
+		return tags
+	}
+	ask := trigger.Ask{
+		Images: names, Tag: tags(50), Tags: tags(47),
+		AMINameTemplate: "{image}" + strings.Repeat("x", 1017), AMIDescription: strings.Repeat("\x01", 1024),
+	}
+	for i := range 198 {
+		ask.Images = append(ask.Images, fmt.Sprintf("*%0100d", i)) // 20 KB of patterns
+	}
+	payload, err := json.Marshal(ask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := newNight(t)
+	n.Exporter.AppStream = fakeAppStream{images: images, tags: ask.Tag}
+	_, err = n.invoke(string(payload))
+	n.must(err)
+	var queued []string
+	largest := 0
+	for _, call := range n.gateway.Calls() {
+		if call.Action == "SendMessage" {
+			largest = max(largest, len(call.Param("MessageBody")))
+		}
+	}
+	for _, item := range n.queued() {
+		queued = append(queued, item.Request.Only...)
+	}
+	slices.Sort(queued)
+	check(t, "images in the queue", names, queued)
+	if largest > 262_144 {
+		t.Errorf("a message has %d bytes, SQS takes 262144", largest)
 	}
 }

@@ -1,13 +1,16 @@
 package handler_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/appstream"
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
+	"appstream-ami-exporter/internal/export"
 	"appstream-ami-exporter/internal/localaws"
 	"appstream-ami-exporter/internal/notify"
 	"appstream-ami-exporter/internal/work"
@@ -138,6 +141,21 @@ func TestMarkRefused(t *testing.T) {
 	}
 }
 
+// Where what is left to do cannot be queued, the watch comes again whole: else the image would never be marked.
+func TestMarkLaterThatCannotBeQueued(t *testing.T) {
+	t.Parallel()
+	n := newNight(t)
+	watch := n.begin("base")
+	n.pass(time.Hour)
+	n.refuse(500, "InternalFailure", "TagResource", "SendMessage")
+	check(t, "kept", []int{0}, n.batch(1, watch))
+	n.gateway.SetFault(nil)
+	check(t, "kept when it is marked", nil, n.batch(2, watch))
+	check(t, "mark", amiOf("base"), n.stream.TagsOf("base")[markName])
+	// The end is told again, under the same id.
+	check(t, "told", []string{taskID(1) + ":EXPORTING", taskID(1) + ":COMPLETED", taskID(1) + ":COMPLETED"}, n.ids())
+}
+
 // An image that is gone, or made again since, needs no mark.
 func TestNothingToMark(t *testing.T) {
 	t.Parallel()
@@ -208,6 +226,73 @@ func TestWatchGivenUp(t *testing.T) {
 			check(t, "type", notify.ExportGivenUp, last.Type)
 			check(t, "error", &notify.Error{Code: "DeadlinePassed", Message: test.want, Hint: hint}, last.Error)
 			check(t, "AMI name of the task", amiOf("base"), last.Task.AMIName)
+		})
+	}
+}
+
+// No watch is over before its end is told or waits in the queue to be told, also past all its patience.
+func TestEndOfAWatchIsTold(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name   string
+		end    types.ExportImageTaskState
+		unseen []string // actions of AppStream's that are refused as well
+		want   string
+	}{
+		{"it still runs", types.ExportImageTaskStateExporting, nil, "GIVEN_UP"},
+		{"it cannot be seen", types.ExportImageTaskStateExporting, []string{"GetExportImageTask"}, "GIVEN_UP"},
+		{"it completed", types.ExportImageTaskStateCompleted, nil, "COMPLETED"},
+		{"it failed", types.ExportImageTaskStateFailed, nil, "FAILED"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			n := newNight(t)
+			n.stream.SetOutcome("base", localaws.ExportOutcome{End: test.end})
+			watch := n.begin("base")
+			n.pass(exportDeadline)
+			n.refuse(403, "AccessDenied", append(test.unseen, "Publish", "SendMessage")...)
+			check(t, "kept at the deadline", []int{0}, n.batch(1, watch))
+			n.pass(time.Hour)
+			check(t, "kept long after it", []int{0}, n.batch(996, watch))
+			n.refuse(403, "AccessDenied", test.unseen...)
+			check(t, "kept when it is told", nil, n.batch(997, watch))
+			check(t, "told", []string{taskID(1) + ":EXPORTING", taskID(1) + ":" + test.want}, n.ids())
+		})
+	}
+}
+
+// undated is an AppStream that does not tell when a task was created: the field is optional.
+type undated struct{ export.AppStream }
+
+func (u undated) GetExportImageTask(ctx context.Context, input *appstream.GetExportImageTaskInput, options ...func(*appstream.Options)) (*appstream.GetExportImageTaskOutput, error) {
+	output, err := u.AppStream.GetExportImageTask(ctx, input, options...)
+	if err == nil {
+		output.ExportImageTask.CreatedDate = nil
+	}
+	return output, err
+}
+
+// Without a time of creation from AppStream the watch's own counts. Where it has none either, no duration is made up and the
+// image passes for the one that was exported.
+func TestTaskWithoutATimeOfCreation(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		created time.Time
+		seconds int64
+	}{"the watch knows it": {two, 3600}, "nobody knows it": {time.Time{}, 0}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := newNight(t)
+			watch := n.begin("base")
+			watch.Watch.Created = test.created
+			n.Exporter.AppStream = undated{n.Exporter.AppStream}
+			n.pass(time.Hour)
+			check(t, "kept", nil, n.batch(1, watch))
+			last := n.documents()[1]
+			check(t, "id", taskID(1)+":COMPLETED", last.ID)
+			check(t, "duration", &test.seconds, last.DurationSeconds)
+			check(t, "the task's own time is told", !test.created.IsZero(), last.Task.CreatedDate != nil)
+			check(t, "mark", amiOf("base"), n.stream.TagsOf("base")[markName])
 		})
 	}
 }
@@ -330,6 +415,37 @@ func TestHintAfterAFailure(t *testing.T) {
 			documents := n.documents()
 			check(t, "documents", 2, len(documents))
 			check(t, "hint", want, documents[1].Error.Hint)
+		})
+	}
+}
+
+// Of AppStream's own codes one says what is to be done. The others are told in its words.
+func TestReasonOfAFailure(t *testing.T) {
+	t.Parallel()
+	const again = "A nightly run that selects the image tries again; after three failures it leaves the image alone until somebody requests it by name."
+	for _, test := range []struct {
+		name   string
+		errors []localaws.ExportError
+		want   *notify.Error
+	}{
+		{"no reason", nil, &notify.Error{Code: "FAILED", Message: "AppStream gives no reason", Hint: again}},
+		{"one", []localaws.ExportError{{Code: "InternalError", Message: "Broken."}}, &notify.Error{Code: "InternalError", Message: "Broken.", Hint: again}},
+		{"one without a code", []localaws.ExportError{{Message: "Broken."}}, &notify.Error{Code: "FAILED", Message: "Broken.", Hint: again}},
+		{"two", []localaws.ExportError{{Code: "InternalError", Message: "Broken."}, {Code: "Other", Message: "And more."}},
+			&notify.Error{Code: "InternalError", Message: "Broken.; Other: And more.", Hint: again}},
+		{"the AMI name is taken", []localaws.ExportError{{Code: "InvalidAMIName.Duplicate", Message: "Taken."}}, &notify.Error{
+			Code: "InvalidAMIName.Duplicate", Message: "Taken.",
+			Hint: "An AMI of that name exists already. If it is not the export of this image, deregister it or choose another AMI name template.",
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			n := newNight(t)
+			n.stream.SetOutcome("base", localaws.ExportOutcome{End: types.ExportImageTaskStateFailed, Errors: test.errors})
+			watch := n.begin("base")
+			n.pass(time.Hour)
+			check(t, "kept", nil, n.batch(1, watch))
+			check(t, "error", test.want, n.documents()[1].Error)
 		})
 	}
 }
