@@ -29,7 +29,8 @@ func isImageName(name string) bool {
 }
 
 // tagRune allows in a key's first character no more than in the others: AppStream's pattern lets any
-// character begin a key, by oversight as it seems, and EC2 has to take the same tag.
+// character begin a key, by oversight as it seems, and EC2 has to take the same tag. Of what counts as white space there it
+// leaves out the two separators of lines and paragraphs: they would break the lines of a log.
 func tagRune(r rune) bool {
-	return unicode.In(r, unicode.L, unicode.Z, unicode.N) || strings.ContainsRune("_.:/=+-@", r)
+	return unicode.In(r, unicode.L, unicode.Zs, unicode.N) || strings.ContainsRune("_.:/=+-@", r)
 }

@@ -57,9 +57,10 @@ func ParseSelection(patterns []string, tag map[string]string) (Selection, error)
 // maxPatterns keeps a request small enough for the queue; a hundred patterns of the longest names fit twice.
 const maxPatterns = 20_000
 
+// size is what the entries take in the JSON of a message.
 func size(entries []string) (bytes int) {
 	for _, entry := range entries {
-		bytes += len(entry)
+		bytes += len(entry) + len(`"!",`)
 	}
 	return bytes
 }

@@ -109,6 +109,8 @@ func TestCheckTag(t *testing.T) {
 		{"a", "(1)", `the tag "a" has a value that is not allowed: at most 256`},
 		{"a", "1,2", `the tag "a" has a value that is not allowed`},
 		{"a", strings.Repeat("a", 257), `the tag "a" has a value that is not allowed`},
+		{"a", "b\u2028c", `the tag "a" has a value that is not allowed`},
+		{"a\u2029b", "", "is not a tag key"},
 		{"a", "b\xff", `the tag "a" has a value that is not allowed`},
 	}
 	for _, test := range tests {

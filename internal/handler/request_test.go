@@ -515,7 +515,7 @@ func TestLargestRequest(t *testing.T) {
 		Images: names, Tag: tags(50), Tags: tags(47),
 		AMINameTemplate: "{image}" + strings.Repeat("x", 1017), AMIDescription: strings.Repeat("\x01", 1024),
 	}
-	for i := range 198 {
+	for i := range 190 {
 		ask.Images = append(ask.Images, fmt.Sprintf("*%0100d", i)) // 20 KB of patterns
 	}
 	payload, err := json.Marshal(ask)
