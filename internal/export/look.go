@@ -220,22 +220,22 @@ func (e *Exporter) history(ctx context.Context, t trigger.Trigger) (*history, er
 	}
 	// A list need not tell a task's tags, by which a trigger knows what it has started.
 	var mutex sync.Mutex
+	whole := map[string]types.ExportImageTask{}
 	inParallel(unclear, func(task types.ExportImageTask) {
-		whole, problem := e.Task(ctx, aws.ToString(task.TaskId))
+		id := aws.ToString(task.TaskId)
+		full, problem := e.Task(ctx, id)
+		if refusal, ok := errors.AsType[*Refusal](problem); ok && refusal.kind == gone {
+			full, problem = task, nil // ended and forgotten in between
+		}
 		mutex.Lock()
 		defer mutex.Unlock()
-		refusal, ok := errors.AsType[*Refusal](problem)
-		switch {
-		case problem == nil:
-			past.add(whole)
-		case ok && refusal.kind == gone:
-			past.add(task)
-		default:
-			err = problem
-		}
+		whole[id], err = full, cmp.Or(err, problem)
 	})
 	if err != nil {
 		return nil, err
+	}
+	for _, task := range unclear { // in their order: of two the latter counts
+		past.add(whole[aws.ToString(task.TaskId)])
 	}
 	return past, nil
 }

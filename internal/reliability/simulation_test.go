@@ -73,15 +73,17 @@ func TestSimulation(t *testing.T) {
 // TestSimulationRepeats has a seed go the same way twice, without which a failing one would be of no use.
 func TestSimulationRepeats(t *testing.T) {
 	t.Parallel()
-	var first, second bytes.Buffer
-	simulate(t, 7, &first)
-	simulate(t, 7, &second)
-	if !bytes.Equal(first.Bytes(), second.Bytes()) {
-		at := difference(first.Bytes(), second.Bytes())
-		t.Errorf("a seed goes two ways:\n%s\n---\n%s", first.Bytes()[max(0, at-500):min(first.Len(), at+500)], second.Bytes()[max(0, at-500):min(second.Len(), at+500)])
-	}
-	if first.Len() < 10_000 {
-		t.Errorf("the trace of a seed has %d bytes only", first.Len())
+	for seed := range uint64(8) {
+		var first, second bytes.Buffer
+		simulate(t, seed, &first)
+		simulate(t, seed, &second)
+		if !bytes.Equal(first.Bytes(), second.Bytes()) {
+			at := difference(first.Bytes(), second.Bytes())
+			t.Errorf("seed %d goes two ways:\n%s\n---\n%s", seed, first.Bytes()[max(0, at-500):min(first.Len(), at+500)], second.Bytes()[max(0, at-500):min(second.Len(), at+500)])
+		}
+		if first.Len() < 10_000 {
+			t.Errorf("the trace of seed %d has %d bytes only", seed, first.Len())
+		}
 	}
 }
 

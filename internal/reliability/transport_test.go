@@ -29,6 +29,7 @@ import (
 // awaited is a call that waits for the world to serve it.
 type awaited struct {
 	call    localaws.Call
+	body    []byte // of the call, in an order that is always the same
 	process *process
 	request *http.Request
 	answer  chan reply
@@ -86,7 +87,7 @@ func (w *world) RoundTrip(request *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	p, _ := request.Context().Value(processKey{}).(*process)
-	a := &awaited{call: identify(request, body), process: p, request: request, answer: make(chan reply, 1)}
+	a := &awaited{call: identify(request, body), body: inOrder(body), process: p, request: request, answer: make(chan reply, 1)}
 	w.mutex.Lock()
 	if !p.dead {
 		w.parked = append(w.parked, a)
@@ -140,13 +141,15 @@ func identify(request *http.Request, body []byte) localaws.Call {
 	return call
 }
 
-// serve decides what becomes of a call, and has the service do it.
-func (w *world) serve(a *awaited) {
+// serve decides what becomes of a call, where that is not decided yet, and has the service do it.
+func (w *world) serve(a *awaited, decided *localaws.Effect) {
 	a.call.Number, a.call.Environment, a.call.TraceID = len(w.calls)+1, fmt.Sprint(a.process.number), a.process.payload
 	if a.call.Action == "ListExportImageTasks" && a.call.Param("NextToken") == "" {
 		a.process.looked = a.call.Number
 	}
-	if w.options.fault != nil {
+	if decided != nil {
+		a.effect = *decided
+	} else if w.options.fault != nil {
 		a.effect = w.options.fault(a.call)
 	}
 	a.call.Effect = a.effect
@@ -157,7 +160,7 @@ func (w *world) serve(a *awaited) {
 	a.call.Status = a.status
 	w.calls = append(w.calls, a.call)
 	if w.options.trace != nil {
-		w.tracef("%d %s %s %s %d", a.process.number, effectName(a.effect), a.call.Action, inOrder(a.call.Body), a.status)
+		w.tracef("%d %s %s %s %d", a.process.number, effectName(a.effect), a.call.Action, brief(a.body), a.status)
 	}
 	if w.options.observe != nil {
 		w.options.observe(a)
@@ -267,16 +270,16 @@ func (w *world) publish(call localaws.Call) *refusal {
 }
 
 // inOrder is the body of a call as it is every time: the SDK writes maps in any order.
-func inOrder(body []byte) string {
+func inOrder(body []byte) []byte {
 	var input any
 	if json.Unmarshal(body, &input) != nil {
-		return brief(body)
+		return body
 	}
 	ordered, err := json.Marshal(input)
 	if err != nil {
-		return brief(body)
+		return body
 	}
-	return brief(ordered)
+	return ordered
 }
 
 // effectName is what became of a call, in a trace.

@@ -1,6 +1,7 @@
 package reliability
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"io"
@@ -259,7 +260,7 @@ func (w *world) serveOne() bool {
 	w.mutex.Lock()
 	// They came in any order; the order of what they are is the same every time.
 	slices.SortStableFunc(w.parked, func(a, b *awaited) int {
-		return cmp.Or(cmp.Compare(a.process.number, b.process.number), strings.Compare(a.call.Action, b.call.Action), strings.Compare(string(a.call.Body), string(b.call.Body)))
+		return cmp.Or(cmp.Compare(a.process.number, b.process.number), strings.Compare(a.call.Action, b.call.Action), bytes.Compare(a.body, b.body))
 	})
 	if len(w.parked) == 0 {
 		w.mutex.Unlock()
@@ -269,10 +270,26 @@ func (w *world) serveOne() bool {
 	if len(w.parked) > 1 {
 		i = w.random.IntN(len(w.parked))
 	}
-	next := w.parked[i]
-	w.parked = slices.Delete(w.parked, i, i+1)
+	// Calls that are alike in everything cannot be told apart, so the same becomes of all of them.
+	chosen := w.parked[i]
+	alike := func(a *awaited) bool {
+		return a.process == chosen.process && a.call.Action == chosen.call.Action && bytes.Equal(a.body, chosen.body)
+	}
+	var next []*awaited
+	for _, a := range w.parked {
+		if alike(a) {
+			next = append(next, a)
+		}
+	}
+	w.parked = slices.DeleteFunc(w.parked, alike)
 	w.mutex.Unlock()
-	w.serve(next)
+	for i, a := range next {
+		if i == 0 {
+			w.serve(a, nil)
+		} else if !a.process.over {
+			w.serve(a, &next[0].effect)
+		}
+	}
 	return true
 }
 
