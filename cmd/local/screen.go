@@ -94,7 +94,7 @@ func (s *screen) detail(format string, args ...any) {
 }
 
 // detailWidth makes details fit into a terminal of 120 columns.
-const detailWidth = 100
+const detailWidth = 102
 
 // wrap breaks a text into lines between its words.
 func wrap(text string, width int) (lines []string) {
