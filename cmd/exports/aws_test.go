@@ -66,7 +66,7 @@ func TestWithTheRealAWSCommand(t *testing.T) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	screen = mustShow(t, "status")
-	has(t, screen, "win2022-long-1  golden    EXPORTING", "win2022-base-7  COMPLETED", "ami-", "win2022-new-1   win2022-new-1-", "work           1", "failed events  0")
+	has(t, screen, "win2022-long-1  golden    EXPORTING", "win2022-base-7  COMPLETED", "ami-", "win2022-new-1   win2022-new-1-", "the image is CREATING", "win2022-long-1-", due, "work           1", "failed events  0")
 
 	// An event that the function refuses ends in the failed-events queue, from where it can be sent again.
 	account.Function.InvokeAsync([]byte(`{"detail-type":"AppStream Image Ready","detail":{}}`))

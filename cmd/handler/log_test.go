@@ -174,17 +174,19 @@ func TestErrorTypes(t *testing.T) {
 			return localaws.Effect{}
 		}
 	}
+	const unhanded = "not all could be published or queued; the same schedule or event, delivered again, makes up for it, another request does not: task "
 	for _, test := range []struct {
 		name, payload string
 		fault         localaws.Fault
 		errorType     string
-		message       string
+		message       string // what it begins with
+		also          string // what is in it
 	}{
-		{"bad input", `{"image":"base"}`, nil, "InvalidInput", "nothing was started: "},
-		{"AppStream may not be read", `{}`, denied("DescribeImages"), "AppStreamUnreadable", "nothing was started: cannot read AppStream's images and export tasks: DescribeImages: AccessDeniedException: Not you."},
-		{"the tasks may not be read", `{"imageName":"base"}`, denied("ListExportImageTasks"), "AppStreamUnreadable", "nothing was started: cannot read AppStream's images and export tasks: ListExportImageTasks: AccessDeniedException: Not you."},
-		{"nothing can be queued", `{"imageName":"base"}`, denied("SendMessage"), "NotHandedOver", " exports base, and nobody follows it: send work to "},
-		{"nothing can be queued or told", `{"imageName":"base"}`, denied("SendMessage", "Publish"), "NotHandedOver", "not all could be published or queued; the same schedule or event, delivered again, makes up for it, another request does not: "},
+		{"bad input", `{"image":"base"}`, nil, "InvalidInput", "nothing was started: ", ""},
+		{"AppStream may not be read", `{}`, denied("DescribeImages"), "AppStreamUnreadable", "nothing was started: cannot read AppStream's images and export tasks: DescribeImages: AccessDeniedException: Not you.", ""},
+		{"the tasks may not be read", `{"imageName":"base"}`, denied("ListExportImageTasks"), "AppStreamUnreadable", "nothing was started: cannot read AppStream's images and export tasks: ListExportImageTasks: AccessDeniedException: Not you.", ""},
+		{"nothing can be queued", `{"imageName":"base"}`, denied("SendMessage"), "NotHandedOver", unhanded, " exports base, and nobody follows it: send work to "},
+		{"nothing can be queued or told", `{"imageName":"base"}`, denied("SendMessage", "Publish"), "NotHandedOver", unhanded, " exports base, and nobody follows it: publish "},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -194,8 +196,11 @@ func TestErrorTypes(t *testing.T) {
 			a.Gateway.SetFault(test.fault)
 			result := localtest.Invoke(t, a, []byte(test.payload))
 			check(t, "errorType", test.errorType, result.ErrorType)
-			if !strings.Contains(result.ErrorMessage, test.message) {
-				t.Errorf("errorMessage %q lacks %q", result.ErrorMessage, test.message)
+			if !strings.HasPrefix(result.ErrorMessage, test.message) {
+				t.Errorf("errorMessage %q does not begin with %q", result.ErrorMessage, test.message)
+			}
+			if !strings.Contains(result.ErrorMessage, test.also) {
+				t.Errorf("errorMessage %q lacks %q", result.ErrorMessage, test.also)
 			}
 			lines := log.Entries(t, "invocation failed")
 			if len(lines) != 1 || lines[0]["level"] != "ERROR" || lines[0]["requestId"] != result.RequestID || lines[0]["error"] != strings.ReplaceAll(result.ErrorMessage, "\n", "; ") {

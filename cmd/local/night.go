@@ -107,7 +107,7 @@ func morning(account *localaws.Account, out *screen) error {
 	}
 	out.event("morning", "all queues are empty, %d notifications were sent; these AMIs are new:", len(notifications))
 	for _, ami := range account.AppStream.AMIs() {
-		out.detail("%s  %s", ami.ID, ami.Name)
+		out.detail("%s %s", ami.ID, ami.Name)
 	}
 	out.mails(notifications, "ExportCompleted", "ExportFailed")
 	return nil

@@ -219,7 +219,7 @@ func (s *screen) mail(n localaws.Notification) {
 	s.line(bold, "mail", "%s", s.paint(bold, n.Subject))
 	s.detail("%s", document.Summary)
 	if document.Error != nil {
-		s.detail("why:  %s: %s", document.Error.Code, document.Error.Message)
+		s.detail("why: %s: %s", document.Error.Code, document.Error.Message)
 		s.detail("hint: %s", document.Error.Hint)
 	}
 }

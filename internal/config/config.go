@@ -119,11 +119,10 @@ func accountOf(queueURL string) string {
 	if err != nil {
 		return ""
 	}
-	account, _, _ := strings.Cut(strings.TrimPrefix(parsed.Path, "/"), "/")
-	if len(account) != 12 || strings.Trim(account, "0123456789") != "" {
-		return ""
+	if account, _, _ := strings.Cut(strings.TrimPrefix(parsed.Path, "/"), "/"); isAccount(account) {
+		return account
 	}
-	return account
+	return ""
 }
 
 // environment reads variables and gathers what is wrong with them.

@@ -113,7 +113,8 @@ func (r *run) one(ctx context.Context, image Image) {
 		return
 	}
 	if reason := r.halted(ctx); reason != "" {
-		wait(reason)
+		d.Action, d.Reason = Wait, reason
+		r.settle(d)
 		return
 	}
 	task, refusal := r.start(ctx, image, d, tags)

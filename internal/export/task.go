@@ -33,7 +33,9 @@ func ImageNameOf(imageARN string) string {
 type history struct {
 	triggerID string
 	byAMIName map[string]record
-	own       map[string]*types.ExportImageTask // what this very trigger started, by the image's ARN: should the name template have been changed between two deliveries, the AMI's name is another
+	// own is what this very trigger started, by the image's ARN: should the name template have been changed between two
+	// deliveries, the AMI's name is another.
+	own map[string]*types.ExportImageTask
 }
 
 // record is what is remembered of all the tasks with one AMI name.

@@ -20,7 +20,7 @@ func (h *Handler) order(t trigger.Trigger, ask trigger.Ask, only []string) (expo
 		StackTags:   c.Tags,
 		RequestTags: ask.Tags,
 		AMIName:     ask.AMIName,
-		Chosen:      ask.AMIName != "" || ask.AMINameTemplate != "",
+		Chosen:      ask.NamesAMI(),
 		CopyTags:    c.CopyImageTags,
 		DryRun:      ask.DryRun,
 	}

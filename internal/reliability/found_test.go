@@ -33,23 +33,32 @@ func counts(w *world) map[notify.Type]int {
 	return told
 }
 
+// begins are the triggers of an export of win-1: its own event, and a sweep.
+var begins = map[string]func(*world){
+	"event": func(w *world) { w.putEvent(imageEvent(w.t, "win-1", "event-1", time.Now())) },
+	"sweep": func(w *world) { w.fireSchedule(time.Now()) },
+}
+
+// checkStartAndEnd wants a start and a completed end to have been told, whether once or more often, and nothing else.
+func checkStartAndEnd(t *testing.T, w *world) {
+	t.Helper()
+	if got := counts(w); got[notify.ExportStarted] == 0 || got[notify.ExportCompleted] == 0 || len(got) != 2 {
+		t.Errorf("told was %v, want that the export started and completed", got)
+	}
+	checkNothingLeft(t, w)
+}
+
 // TestImageDeletedAfterItsStart has a process die after it has started an export, and the image be deleted before the trigger comes
 // again: what was started is told, by its name and by a sweep.
 func TestImageDeletedAfterItsStart(t *testing.T) {
-	for name, begin := range map[string]func(*world){
-		"event": func(w *world) { w.putEvent(imageEvent(w.t, "win-1", "event-1", time.Now())) },
-		"sweep": func(w *world) { w.fireSchedule(time.Now()) },
-	} {
+	for name, begin := range begins {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, worldOptions{fault: killOnce("CreateExportImageTask", localaws.KillAfter)}, func(t *testing.T, w *world) {
 				w.appStream.PutImage(localaws.Image{Name: "win-1"})
 				w.after(30*time.Second, func() { w.appStream.RemoveImage("win-1") })
 				begin(w)
 				w.settle(24 * time.Hour)
-				if got := counts(w); got[notify.ExportStarted] == 0 || got[notify.ExportCompleted] == 0 || len(got) != 2 {
-					t.Errorf("told was %v, want that the export started and completed", got)
-				}
-				checkNothingLeft(t, w)
+				checkStartAndEnd(t, w)
 			})
 		})
 	}
@@ -74,10 +83,7 @@ func TestTagsUnreadableAfterTheStart(t *testing.T) {
 		w.appStream.PutImage(localaws.Image{Name: "win-1"})
 		w.fireSchedule(time.Now())
 		w.settle(24 * time.Hour)
-		if got := counts(w); got[notify.ExportStarted] == 0 || got[notify.ExportCompleted] == 0 || len(got) != 2 {
-			t.Errorf("told was %v, want that the export started and completed", got)
-		}
-		checkNothingLeft(t, w)
+		checkStartAndEnd(t, w)
 	})
 }
 

@@ -45,6 +45,9 @@ type Ask struct {
 	DryRun          bool              `json:"dryRun,omitempty"`
 }
 
+// NamesAMI tells whether the ask itself says what AMIs are called: then no run of the stack's own makes the same AMI.
+func (a Ask) NamesAMI() bool { return a.AMIName != "" || a.AMINameTemplate != "" }
+
 // Record is one message of the work queue.
 // https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 type Record struct {
