@@ -10,9 +10,9 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"time"
 
+	"appstream-ami-exporter/internal/config"
 	"appstream-ami-exporter/internal/trigger"
 )
 
@@ -54,7 +54,7 @@ func run(ctx context.Context, args []string, w io.Writer, now func() time.Time) 
 	}
 	command, ok := map[string]func(context.Context, desk) error{
 		"plan": func(ctx context.Context, d desk) error {
-			return plan(ctx, d, trigger.Ask{Images: list(*images), DryRun: true})
+			return plan(ctx, d, trigger.Ask{Images: config.SplitList(*images), DryRun: true})
 		},
 		"export": func(ctx context.Context, d desk) error {
 			return export(ctx, d, trigger.Ask{ImageName: *image, AMIName: *amiName})
@@ -83,13 +83,4 @@ type desk struct {
 	stack  stack
 	screen screen
 	now    func() time.Time
-}
-
-func list(text string) (entries []string) {
-	for entry := range strings.SplitSeq(text, ",") {
-		if entry = strings.TrimSpace(entry); entry != "" {
-			entries = append(entries, entry)
-		}
-	}
-	return entries
 }

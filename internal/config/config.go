@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 
 	"appstream-ami-exporter/internal/export"
+	"appstream-ami-exporter/internal/tags"
 )
 
 // Config is the behaviour of one deployed stack.
@@ -93,7 +94,7 @@ func FromEnvironment(lookup func(string) (string, bool)) (Config, error) {
 	c.MaxReceiveCount = env.number("MAX_RECEIVE_COUNT", 10, 1000)
 
 	var err error
-	images, tag := list(env.get("IMAGES")), env.pairs("IMAGE_TAG")
+	images, tag := SplitList(env.get("IMAGES")), env.pairs("IMAGE_TAG")
 	_, err = export.ParseSelection(images, nil)
 	env.problem("IMAGES", err)
 	_, err = export.ParseSelection(nil, tag)
@@ -105,7 +106,7 @@ func FromEnvironment(lookup func(string) (string, bool)) (Config, error) {
 	c.Description, err = export.ParseDescriptionTemplate(env.get("AMI_DESCRIPTION_TEMPLATE"))
 	env.problem("AMI_DESCRIPTION_TEMPLATE", err)
 	c.Tags = env.pairs("AMI_TAGS")
-	env.problem("AMI_TAGS", export.CheckTags(c.Tags))
+	env.problem("AMI_TAGS", tags.CheckAll(c.Tags))
 	c.CopyImageTags = env.boolean("COPY_IMAGE_TAGS")
 
 	c.WaitDeadline = time.Duration(env.number("WAIT_DEADLINE_HOURS", 1, longestDeadline)) * time.Hour
@@ -217,7 +218,7 @@ func (e *environment) boolean(name string) bool {
 // pairs reads Key=Value,Key=Value. A value may hold "=", neither may hold a comma. Spaces around them are no part of them.
 func (e *environment) pairs(name string) map[string]string {
 	pairs := map[string]string{}
-	for _, entry := range list(e.get(name)) {
+	for _, entry := range SplitList(e.get(name)) {
 		key, value, ok := strings.Cut(entry, "=")
 		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
 		switch _, twice := pairs[key]; {
@@ -232,7 +233,8 @@ func (e *environment) pairs(name string) map[string]string {
 	return pairs
 }
 
-func list(text string) (entries []string) {
+// SplitList reads a list with commas, as in IMAGES. Spaces around an entry are no part of it; empty entries are none.
+func SplitList(text string) (entries []string) {
 	for entry := range strings.SplitSeq(text, ",") {
 		if entry = strings.TrimSpace(entry); entry != "" {
 			entries = append(entries, entry)

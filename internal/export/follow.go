@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/appstream"
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
+
+	"appstream-ami-exporter/internal/tags"
 )
 
 // Task asks AppStream how a task stands. One call, whatever the answer.
@@ -49,18 +51,18 @@ func (e *Exporter) Mark(ctx context.Context, task types.ExportImageTask, chosen 
 	if len(images) == 0 || task.CreatedDate != nil && images[0].Created.After(*task.CreatedDate) {
 		return false, nil
 	}
-	mark := markerOf(aws.ToString(task.AmiName))
+	mark := tags.Marker(aws.ToString(task.AmiName))
 	if chosen {
 		before, err := e.tags(ctx, name)
-		if other := before[TagAMIName]; err != nil || other != "" && other != mark {
+		if other := before[tags.AMIName]; err != nil || other != "" && other != mark {
 			return false, err
 		}
 	}
-	tags := map[string]string{TagAMIName: mark}
+	marks := map[string]string{tags.AMIName: mark}
 	if id := aws.ToString(task.AmiId); id != "" {
-		tags[TagAMIID] = id
+		marks[tags.AMIID] = id
 	}
-	_, err = e.AppStream.TagResource(ctx, &appstream.TagResourceInput{ResourceArn: aws.String(e.Place.ImageARN(name)), Tags: tags})
+	_, err = e.AppStream.TagResource(ctx, &appstream.TagResourceInput{ResourceArn: aws.String(e.Place.ImageARN(name)), Tags: marks})
 	if err != nil {
 		refusal := classify(err, e.RoleARN)
 		if refusal.kind == gone {

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
+	"appstream-ami-exporter/internal/tags"
 	"appstream-ami-exporter/internal/trigger"
 )
 
@@ -85,7 +86,7 @@ func (o Order) values(image Image, place Place) values {
 
 // decide is the plan for one image: a pure function of what AppStream said. tags are the image's own, nil where
 // they are not known yet.
-func (o Order) decide(image Image, past *history, tags map[string]string, place Place) Decision {
+func (o Order) decide(image Image, past *history, imageTags map[string]string, place Place) Decision {
 	d := Decision{ImageName: image.Name}
 	decided := func(action Action, reason string) Decision {
 		d.Action, d.Reason = action, reason
@@ -104,11 +105,11 @@ func (o Order) decide(image Image, past *history, tags map[string]string, place 
 	// What this trigger started is told, whatever has become of the image or of the selection since.
 	if own := past.own[imageARN]; own != nil {
 		d.AMIName = aws.ToString(own.AmiName)
-		if completed(own.State) && tags == nil {
+		if completed(own.State) && imageTags == nil {
 			return decided(needTags, "")
 		}
 		d.TaskID = aws.ToString(own.TaskId)
-		if completed(own.State) && tags[TagAMIName] == markerOf(d.AMIName) {
+		if completed(own.State) && imageTags[tags.AMIName] == tags.Marker(d.AMIName) {
 			return decided(Skip, "already exported") // marked by its watch, which tells the end as well
 		}
 		d.Task = own
@@ -145,17 +146,17 @@ func (o Order) decide(image Image, past *history, tags map[string]string, place 
 		return decided(Skip, "in progress")
 	}
 
-	if tags == nil {
+	if imageTags == nil {
 		return decided(needTags, "")
 	}
 	available := types.ImageState(image.State) == types.ImageStateAvailable
-	if !o.Bounds.MatchesTags(tags) || !o.Selection.MatchesTags(tags) {
+	if !o.Bounds.MatchesTags(imageTags) || !o.Selection.MatchesTags(imageTags) {
 		if !available && o.Trigger.Type == trigger.ImageReady { // who makes an image may tag it until it is there
 			return decided(Wait, "the image is "+orUnknown(image.State))
 		}
 		return decided(Skip, NotSelected)
 	}
-	if tags[TagAMIName] == markerOf(d.AMIName) {
+	if imageTags[tags.AMIName] == tags.Marker(d.AMIName) {
 		return decided(Skip, "already exported")
 	}
 	if !available {

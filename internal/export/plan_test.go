@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"appstream-ami-exporter/internal/tags"
 	"appstream-ami-exporter/internal/trigger"
 )
 
@@ -33,7 +34,7 @@ func platform(name string) func(*Image) { return func(i *Image) { i.Platform = n
 // exportTask is a task for win by another trigger, with changes.
 func exportTask(state types.ExportImageTaskState, changes ...func(*types.ExportImageTask)) types.ExportImageTask {
 	task := types.ExportImageTask{TaskId: aws.String("task-" + string(state)), ImageArn: aws.String(winARN), AmiName: aws.String(winAMI), CreatedDate: aws.Time(due), State: state,
-		TagSpecifications: map[string]string{TagTriggerID: "another"}}
+		TagSpecifications: map[string]string{tags.TriggerID: "another"}}
 	for _, change := range changes {
 		change(&task)
 	}
@@ -41,7 +42,7 @@ func exportTask(state types.ExportImageTaskState, changes ...func(*types.ExportI
 }
 
 func own(task *types.ExportImageTask) {
-	task.TagSpecifications = map[string]string{TagTriggerID: nightly.ID}
+	task.TagSpecifications = map[string]string{tags.TriggerID: nightly.ID}
 }
 func id(id string) func(*types.ExportImageTask) {
 	return func(task *types.ExportImageTask) { task.TaskId = aws.String(id) }
@@ -143,17 +144,17 @@ func TestDecide(t *testing.T) {
 		"the own task TIMED_OUT":            {win(), []types.ExportImageTask{ownTimedOut}, none, announce(ownTimedOut), announce(ownTimedOut)},
 		"the own task COMPLETED, tags open": {win(), []types.ExportImageTask{ownCompleted}, nil, needsTags, needsTags},
 		"the own task COMPLETED, unmarked":  {win(), []types.ExportImageTask{ownCompleted}, none, announce(ownCompleted), announce(ownCompleted)},
-		"the own task COMPLETED, marked": {win(), []types.ExportImageTask{ownCompleted}, map[string]string{TagAMIName: winAMI},
+		"the own task COMPLETED, marked": {win(), []types.ExportImageTask{ownCompleted}, map[string]string{tags.AMIName: winAMI},
 			skip("already exported", "task-COMPLETED"), skip("already exported", "task-COMPLETED")},
 		"the own task under another name": {win(), []types.ExportImageTask{ownUnderOldName}, none, announce(ownUnderOldName), announce(ownUnderOldName)},
 		"own twins, the live one first":   {win(), []types.ExportImageTask{running, ownFailed}, none, announce(running), announce(running)},
 		"own twins, the live one last":    {win(), []types.ExportImageTask{ownFailed, running}, none, announce(running), announce(running)},
 
-		"marked":                         {win(), nil, map[string]string{TagAMIName: winAMI}, skip("already exported", ""), skip("already exported", "")},
-		"marked after a failure":         {win(), []types.ExportImageTask{failedOnce}, map[string]string{TagAMIName: winAMI}, skip("already exported", ""), skip("already exported", "")},
-		"marked while it is VALIDATING":  {win(state("VALIDATING")), nil, map[string]string{TagAMIName: winAMI}, skip("already exported", ""), skip("already exported", "")},
-		"marked for another AMI":         {win(), nil, map[string]string{TagAMIName: "win-20261119"}, export, export},
-		"an AMI id alone is no mark":     {win(), nil, map[string]string{TagAMIID: "ami-1"}, export, export},
+		"marked":                         {win(), nil, map[string]string{tags.AMIName: winAMI}, skip("already exported", ""), skip("already exported", "")},
+		"marked after a failure":         {win(), []types.ExportImageTask{failedOnce}, map[string]string{tags.AMIName: winAMI}, skip("already exported", ""), skip("already exported", "")},
+		"marked while it is VALIDATING":  {win(state("VALIDATING")), nil, map[string]string{tags.AMIName: winAMI}, skip("already exported", ""), skip("already exported", "")},
+		"marked for another AMI":         {win(), nil, map[string]string{tags.AMIName: "win-20261119"}, export, export},
+		"an AMI id alone is no mark":     {win(), nil, map[string]string{tags.AMIID: "ami-1"}, export, export},
 		"PENDING":                        {win(state("PENDING")), nil, none, wait("the image is PENDING"), wait("the image is PENDING")},
 		"CREATING":                       {win(state("CREATING")), nil, none, wait("the image is CREATING"), wait("the image is CREATING")},
 		"COPYING":                        {win(state("COPYING")), nil, none, wait("the image is COPYING"), wait("the image is COPYING")},
@@ -238,9 +239,9 @@ func TestDecideWithAChosenName(t *testing.T) {
 	}{
 		"new":                        {win(), nil, none, Export},
 		"without a creation time":    {win(func(i *Image) { i.Created = time.Time{} }), nil, none, Export},
-		"exported by the template":   {win(), []types.ExportImageTask{exportTask("COMPLETED")}, map[string]string{TagAMIName: winAMI}, Export},
+		"exported by the template":   {win(), []types.ExportImageTask{exportTask("COMPLETED")}, map[string]string{tags.AMIName: winAMI}, Export},
 		"exported under that name":   {win(), []types.ExportImageTask{exportTask("COMPLETED", called("golden"))}, none, Skip},
-		"marked under that name":     {win(), nil, map[string]string{TagAMIName: "golden"}, Skip},
+		"marked under that name":     {win(), nil, map[string]string{tags.AMIName: "golden"}, Skip},
 		"another image has the name": {win(), []types.ExportImageTask{exportTask("EXPORTING", called("golden"), of(place.ImageARN("other")))}, none, Reject},
 	}
 	for name, test := range tests {
@@ -256,8 +257,8 @@ func TestDecideWithAChosenName(t *testing.T) {
 // A tag takes no parentheses, so the mark of an AMI name that has some is another text than the name.
 func TestDecideByTheMarkOfANameWithParentheses(t *testing.T) {
 	const amiName = "win(backup)"
-	mark := map[string]string{TagAMIName: markerOf(amiName)}
-	if mark[TagAMIName] == amiName {
+	mark := map[string]string{tags.AMIName: tags.Marker(amiName)}
+	if mark[tags.AMIName] == amiName {
 		t.Fatal("the mark is the name, which no tag can hold")
 	}
 	for name, tasks := range map[string][]types.ExportImageTask{

@@ -6,6 +6,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"appstream-ami-exporter/internal/tags"
 )
 
 // Selection says which images are meant: names, glob patterns (path.Match), exclusions with a leading
@@ -43,11 +45,11 @@ func ParseSelection(patterns []string, tag map[string]string) (Selection, error)
 	if size := size(selection.patterns) + size(selection.exclude); size > maxPatterns {
 		problems = append(problems, fmt.Errorf("the image patterns and exclusions are %d bytes long together, %d are the most", size, maxPatterns))
 	}
-	if len(tag) > maxTags {
-		problems = append(problems, fmt.Errorf("%d tags are asked for, but an image has at most %d", len(tag), maxTags))
+	if len(tag) > tags.Max {
+		problems = append(problems, fmt.Errorf("%d tags are asked for, but an image has at most %d", len(tag), tags.Max))
 	}
 	for key, value := range tag {
-		if err := CheckTag(key, value); err != nil {
+		if err := tags.Check(key, value); err != nil {
 			problems = append(problems, err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"appstream-ami-exporter/internal/tags"
 	"appstream-ami-exporter/internal/trigger"
 )
 
@@ -67,8 +68,8 @@ func TestAMITags(t *testing.T) {
 		"what AWS keeps is not copied": {map[string]string{"aws:cloudformation:stack-name": "x", "AWS:x": "y", "awsome": "z"}, nil, nil,
 			with(ours(), map[string]string{"awsome": "z"}), nil},
 		"what we keep is not copied": {
-			map[string]string{TagAMIName: "old", TagAMIID: "ami-1", TagTriggerID: "old", "appstream-ami-exporter:new": "x"},
-			map[string]string{TagTrigger: "forged"}, map[string]string{TagImageARN: "forged"}, ours(), nil},
+			map[string]string{tags.AMIName: "old", tags.AMIID: "ami-1", tags.TriggerID: "old", "appstream-ami-exporter:new": "x"},
+			map[string]string{tags.Trigger: "forged"}, map[string]string{tags.ImageARN: "forged"}, ours(), nil},
 		"50 fit":                  {many("i", 47), nil, nil, with(ours(), many("i", 47)), nil},
 		"the image's last do not": {many("i", 50), nil, nil, with(ours(), many("i", 47)), []string{"i47", "i48", "i49"}},
 		"the image's give way first": {many("i", 10), many("s", 30), many("r", 10),
@@ -90,60 +91,10 @@ func TestAMITags(t *testing.T) {
 	}
 }
 
-func TestCheckTag(t *testing.T) {
-	for key, value := range map[string]string{
-		"a": "", "Ü ß": "日本 9", "_.:/=+-@": "_.:/=+-@", strings.Repeat("é", 128): strings.Repeat("é", 256), "awsome": "x", " ": " ", "xaws:": "y",
-	} {
-		if err := CheckTag(key, value); err != nil || !isTag(key, value) {
-			t.Errorf("%v", err)
-		}
-	}
-	tests := []struct{ key, value, says string }{
-		{"", "x", `"" is not a tag key: 1 to 128 letters, digits, spaces and _ . : / = + - @`},
-		{strings.Repeat("a", 129), "x", "is not a tag key"},
-		{"a(b", "x", `"a(b" is not a tag key`},
-		{"a\nb", "x", `"a\nb" is not a tag key`},
-		{"a\xff", "x", "is not a tag key"},
-		{"aws:a", "x", `the tag key "aws:a" begins with aws:`},
-		{"AWS:a", "x", `the tag key "AWS:a" begins with aws:`},
-		{"a", "(1)", `the tag "a" has a value that is not allowed: at most 256`},
-		{"a", "1,2", `the tag "a" has a value that is not allowed`},
-		{"a", strings.Repeat("a", 257), `the tag "a" has a value that is not allowed`},
-		{"a", "b\u2028c", `the tag "a" has a value that is not allowed`},
-		{"a\u2029b", "", "is not a tag key"},
-		{"a", "b\xff", `the tag "a" has a value that is not allowed`},
-	}
-	for _, test := range tests {
-		if err := CheckTag(test.key, test.value); err == nil || !strings.Contains(err.Error(), test.says) {
-			t.Errorf("%q=%q: error = %v, want %q in it", test.key, test.value, err, test.says)
-		}
-	}
-}
-
-func TestCheckTags(t *testing.T) {
-	for name, tags := range map[string]map[string]string{"nil": nil, "none": {}, "as many as fit": many("a", 47)} {
-		if err := CheckTags(tags); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	err := CheckTags(with(many("a", 46), map[string]string{"b?": "1", "appstream-ami-exporter:ami-name": "x"}))
-	if err == nil {
-		t.Fatal("accepted")
-	}
-	want := []string{
-		"48 tags are too many: an AMI has 50, and 3 of them say where it comes from",
-		`the tag key "appstream-ami-exporter:ami-name" begins with appstream-ami-exporter:, which this function keeps for itself`,
-		`"b?" is not a tag key: 1 to 128 letters, digits, spaces and _ . : / = + - @`,
-	}
-	if diff := cmp.Diff(strings.Join(want, "\n"), err.Error()); diff != "" {
-		t.Errorf("problems (-want +got):\n%s", diff)
-	}
-}
-
 // Whatever tags there are: those that AppStream took on the image and those that were checked make tags that it takes on the AMI.
 func FuzzTags(f *testing.F) {
 	f.Add("Owner", "me", "Team", "a", "Ticket", "CHG-1", uint8(0))
-	f.Add("aws:x", "y", "AWS:x", "y", TagAMIName, "n", uint8(50))
+	f.Add("aws:x", "y", "AWS:x", "y", tags.AMIName, "n", uint8(50))
 	f.Add("é", "ü", "a\n", "b", "c", "\xff", uint8(47))
 	f.Add("(x", "1", "x", "2", "x", "3", uint8(49))
 	f.Fuzz(func(t *testing.T, imageKey, imageValue, stackKey, stackValue, requestKey, requestValue string, more uint8) {
@@ -152,7 +103,7 @@ func FuzzTags(f *testing.F) {
 			image[imageKey] = imageValue
 		}
 		stack[stackKey], request[requestKey] = stackValue, requestValue
-		if CheckTags(stack) != nil || CheckTags(request) != nil {
+		if tags.CheckAll(stack) != nil || tags.CheckAll(request) != nil {
 			return // refused before it comes to tags
 		}
 		tags, left := amiTags(image, stack, request, nightly, place.ImageARN("win"))

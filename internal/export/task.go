@@ -6,6 +6,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
+
+	"appstream-ami-exporter/internal/tags"
 )
 
 // Ended tells whether a task in this state has come to its end. Any other state, one not known yet and
@@ -64,7 +66,7 @@ func (h *history) add(task types.ExportImageTask) {
 	if !live {
 		r.failures++
 	}
-	if task.TagSpecifications[TagTriggerID] == h.triggerID {
+	if task.TagSpecifications[tags.TriggerID] == h.triggerID {
 		// Of two twins of one trigger the live one counts; the other is no failure.
 		if arn := aws.ToString(task.ImageArn); h.own[arn] == nil || live {
 			h.own[arn] = &task

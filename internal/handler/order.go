@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"appstream-ami-exporter/internal/export"
+	"appstream-ami-exporter/internal/tags"
 	"appstream-ami-exporter/internal/trigger"
 )
 
@@ -62,6 +63,6 @@ func (h *Handler) order(t trigger.Trigger, ask trigger.Ask, only []string) (expo
 		order.Description = template
 		note(err)
 	}
-	note(export.CheckTags(ask.Tags))
+	note(tags.CheckAll(ask.Tags))
 	return order, errors.Join(problems...)
 }

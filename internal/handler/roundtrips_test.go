@@ -25,6 +25,7 @@ import (
 	"appstream-ami-exporter/internal/handler"
 	"appstream-ami-exporter/internal/metrics"
 	"appstream-ami-exporter/internal/notify"
+	"appstream-ami-exporter/internal/tags"
 	"appstream-ami-exporter/internal/work"
 )
 
@@ -104,7 +105,7 @@ func (f *far) ListExportImageTasks(_ context.Context, input *appstream.ListExpor
 func task(i int, state types.ExportImageTaskState) types.ExportImageTask {
 	return types.ExportImageTask{
 		TaskId: aws.String(taskID(int64(i))), ImageArn: aws.String(imageARN(imageNumber(i))), AmiName: aws.String(amiOf(imageNumber(i))), CreatedDate: aws.Time(made), State: state,
-		TagSpecifications: map[string]string{export.TagTriggerID: "another"},
+		TagSpecifications: map[string]string{tags.TriggerID: "another"},
 	}
 }
 

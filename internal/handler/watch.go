@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
 	"appstream-ami-exporter/internal/export"
+	"appstream-ami-exporter/internal/tags"
 	"appstream-ami-exporter/internal/work"
 )
 
@@ -106,7 +107,7 @@ func (h *Handler) failed(ctx context.Context, item work.Item, task types.ExportI
 	case err != nil && !left.hopeless(err):
 		log.WarnContext(ctx, "the task failed, and it cannot be seen whether it has a twin", "reason", err.Error())
 		return false
-	case found && twin.TagSpecifications[export.TagTriggerID] == item.Trigger.ID:
+	case found && twin.TagSpecifications[tags.TriggerID] == item.Trigger.ID:
 		if err := h.announceStart(ctx, item.Trigger, item.Watch.ImageName, twin, item.Watch.Chosen); err != nil {
 			log.ErrorContext(ctx, "the watch comes again to follow the task's twin", "twin", aws.ToString(twin.TaskId), "error", err.Error())
 			return false

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"appstream-ami-exporter/internal/tags"
 )
 
 // envelope is EventBridge's, as far as it matters here. Detail stays raw: EventBridge Scheduler's own
@@ -57,10 +59,10 @@ func decodeSchedule(event envelope, inv Invocation) Input {
 	t, ok := parseTime(event.Time)
 	if !ok || len(event.Resources) == 0 {
 		// A hand-made event: nothing in it tells this run from another, Lambda's request id does.
-		return Input{Trigger: Trigger{Type: Schedule, ID: fit(inv.RequestID), Time: eventTime(event, inv)}}
+		return Input{Trigger: Trigger{Type: Schedule, ID: tags.Value(inv.RequestID), Time: eventTime(event, inv)}}
 	}
 	id := event.Resources[0] + "@" + t.Format(time.RFC3339)
-	return Input{Trigger: Trigger{Type: Schedule, ID: fit(id), Time: t}}
+	return Input{Trigger: Trigger{Type: Schedule, ID: tags.Value(id), Time: t}}
 }
 
 // cloudTrail is the detail of an event that CloudTrail delivers. CreateImage by an image builder is a
@@ -137,7 +139,7 @@ func imageReady(name, id string, t time.Time, inv Invocation) Input {
 		id = inv.RequestID
 	}
 	return Input{
-		Trigger: Trigger{Type: ImageReady, ID: fit(id), Time: t},
+		Trigger: Trigger{Type: ImageReady, ID: tags.Value(id), Time: t},
 		Ask:     Ask{ImageName: name},
 	}
 }

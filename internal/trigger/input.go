@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"appstream-ami-exporter/internal/tags"
 )
 
 // accepted is said in every refusal: whoever reads it sees what would have worked.
@@ -77,7 +79,7 @@ func Decode(payload []byte, inv Invocation) (Input, error) {
 		}
 	}
 	if len(fields) == 0 {
-		return Input{Trigger: Trigger{Type: Schedule, ID: fit(inv.RequestID), Time: inv.Now.UTC().Truncate(time.Second)}}, nil
+		return Input{Trigger: Trigger{Type: Schedule, ID: tags.Value(inv.RequestID), Time: inv.Now.UTC().Truncate(time.Second)}}, nil
 	}
 	return decodeRequest(payload, fields, inv)
 }
@@ -100,7 +102,7 @@ func decodeRequest(payload []byte, fields map[string]json.RawMessage, inv Invoca
 		return Input{}, fmt.Errorf("the request cannot be used: %w", err)
 	}
 	return Input{
-		Trigger: Trigger{Type: Request, ID: fit(inv.RequestID), Time: inv.Now.UTC().Truncate(time.Second)},
+		Trigger: Trigger{Type: Request, ID: tags.Value(inv.RequestID), Time: inv.Now.UTC().Truncate(time.Second)},
 		Ask:     ask,
 	}, nil
 }
