@@ -14,6 +14,10 @@ export_flags = -buildvcs=false -trimpath -tags lambda.norpc -ldflags "-s -w -bui
 # The race detector needs a C compiler on Linux.
 race := $(shell if command -v "$${CC:-cc}" >/dev/null 2>&1 || command -v gcc >/dev/null 2>&1; then echo -race; fi)
 
+# Go stops the tests of a package after ten minutes. The longest take four under the race detector on two free cores; a machine
+# that does other things as well must not turn that into a failure.
+timeout := 30m
+
 .PHONY: help
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-zA-Z_-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,9 +29,9 @@ run: build/bootstrap ## Show a night, locally and compressed; with EVENT=events/
 .PHONY: test
 test: ## Run all tests
 	@if [ -z "$(race)" ]; then echo "NOTE: no C compiler here, so the race detector is OFF"; fi
-	go test $(race) ./...
+	go test -timeout $(timeout) $(race) ./...
 	@# What is too much work under the race detector.
-	$(if $(race),go test -run 'TestSimulation$$|TestHugeSweep' ./internal/reliability)
+	$(if $(race),go test -timeout $(timeout) -run 'TestSimulation$$|TestHugeSweep' ./internal/reliability)
 
 .PHONY: soak
 soak: ## Simulate NIGHTS (default 100,000) nights of random misfortune

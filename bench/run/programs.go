@@ -50,7 +50,7 @@ func programs(dir string, roots authority, fast bool, also []string) (list []pro
 	}
 	for i, line := range also {
 		other := program{name: fmt.Sprintf("also%d", i), title: line, zipped: "-", ours: true, environment: slices.Clone(list[1].environment)}
-		for _, word := range strings.Fields(line) {
+		for word := range strings.FieldsSeq(line) {
 			if strings.Contains(word, "=") {
 				other.environment = append(other.environment, word)
 			} else {

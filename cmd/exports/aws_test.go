@@ -111,13 +111,14 @@ func has(t *testing.T, screen string, parts ...string) {
 // address of SQS from the environment.
 func through(t *testing.T, aws string, endpoints map[string]string) {
 	t.Helper()
-	script := "#!/bin/sh\ncase $1 in\n"
+	var script strings.Builder
+	script.WriteString("#!/bin/sh\ncase $1 in\n")
 	for service, url := range endpoints {
-		script += fmt.Sprintf("%s) url=%s ;;\n", service, url)
+		fmt.Fprintf(&script, "%s) url=%s ;;\n", service, url)
 	}
-	script += "*) echo \"no such service here: $1\" >&2; exit 1 ;;\nesac\nexec " + aws + " \"$@\" --endpoint-url \"$url\"\n"
+	script.WriteString("*) echo \"no such service here: $1\" >&2; exit 1 ;;\nesac\nexec " + aws + " \"$@\" --endpoint-url \"$url\"\n")
 	directory := t.TempDir()
-	if err := os.WriteFile(filepath.Join(directory, "aws"), []byte(script), 0o700); err != nil {
+	if err := os.WriteFile(filepath.Join(directory, "aws"), []byte(script.String()), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", directory+string(os.PathListSeparator)+os.Getenv("PATH"))
@@ -129,19 +130,19 @@ func through(t *testing.T, aws string, endpoints map[string]string) {
 // deploy gives moto a stack with the outputs of the one in the local account.
 func deploy(t *testing.T, account *localaws.Account) {
 	t.Helper()
-	outputs := ""
+	var outputs strings.Builder
 	for name, value := range map[string]string{
 		"FunctionName": account.Stack.Function.Name, "LogGroupName": "log", "WorkQueueUrl": account.WorkQueue.URL,
 		"DeadLetterQueueUrl": account.DeadLetterQueue.URL, "FailedEventsQueueUrl": account.FailedEventsQueue.URL,
 	} {
-		outputs += fmt.Sprintf("  %s: {Value: %q}\n", name, value)
+		fmt.Fprintf(&outputs, "  %s: {Value: %q}\n", name, value)
 	}
 	const resources = `Resources:
   Log: {Type: 'AWS::Logs::LogGroup', Properties: {LogGroupName: log}}
   Alarm: {Type: 'AWS::CloudWatch::Alarm', Properties: {ComparisonOperator: GreaterThanThreshold, EvaluationPeriods: 1, MetricName: m, Namespace: n, Period: 60, Statistic: Sum, Threshold: 1}}
 Outputs:
 `
-	create := exec.Command("aws", "cloudformation", "create-stack", "--stack-name", "appstream-ami-exporter", "--template-body", resources+outputs)
+	create := exec.Command("aws", "cloudformation", "create-stack", "--stack-name", "appstream-ami-exporter", "--template-body", resources+outputs.String())
 	if output, err := create.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}

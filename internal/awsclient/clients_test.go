@@ -2,6 +2,7 @@ package awsclient
 
 import (
 	"encoding/pem"
+	"maps"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -20,9 +21,7 @@ func environment(t *testing.T, more map[string]string) {
 		"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "token",
 		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
 	}
-	for name, value := range more {
-		variables[name] = value
-	}
+	maps.Copy(variables, more)
 	for name, value := range variables {
 		t.Setenv(name, value)
 	}

@@ -166,7 +166,10 @@ func checkout(t *testing.T) string {
 		case err != nil:
 			return err
 		case name == ".git" || name == "build" || name == ".aws-sam":
-			return filepath.SkipDir
+			if entry.IsDir() { // in a worktree of git's, .git is a file
+				return filepath.SkipDir
+			}
+			return nil
 		case entry.IsDir():
 			return os.MkdirAll(filepath.Join(tree, name), 0o755)
 		}

@@ -118,8 +118,8 @@ func TestRequestAndReply(t *testing.T) {
 			}
 		}
 		kind := reflect.TypeOf(value)
-		for i := range kind.NumField() {
-			name, _, _ := strings.Cut(kind.Field(i).Tag.Get("json"), ",")
+		for field := range kind.Fields() {
+			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 			if !described[name] {
 				t.Errorf("%s: the field %s of %s is not described", marker, name, kind)
 			}

@@ -152,9 +152,9 @@ func iamAction(service, operation string) string {
 	if service == "lambda" && operation == "invoke" {
 		return "lambda:InvokeFunction"
 	}
-	action := ""
+	var action strings.Builder
 	for word := range strings.SplitSeq(operation, "-") {
-		action += strings.ToUpper(word[:1]) + word[1:]
+		action.WriteString(strings.ToUpper(word[:1]) + word[1:])
 	}
-	return service + ":" + action
+	return service + ":" + action.String()
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -188,10 +189,8 @@ func (n *night) put(names ...string) {
 // refuse has every call of the action answered with an error.
 func (n *night) refuse(status int, code string, actions ...string) {
 	n.gateway.SetFault(func(call localaws.Call) localaws.Effect {
-		for _, action := range actions {
-			if call.Action == action {
-				return localaws.Effect{Kind: localaws.Refuse, Status: status, Code: code, Message: "No."}
-			}
+		if slices.Contains(actions, call.Action) {
+			return localaws.Effect{Kind: localaws.Refuse, Status: status, Code: code, Message: "No."}
 		}
 		return localaws.Effect{}
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 )
 
@@ -93,9 +94,7 @@ func (a *Account) deploy(ctx context.Context, options AccountOptions) error {
 	if options.FIFOTopic {
 		environment["TOPIC_ARN"] = topic.ARN
 	}
-	for name, value := range options.Environment {
-		environment[name] = value
-	}
+	maps.Copy(environment, options.Environment)
 	timeout := function.Timeout
 	if options.Timeout > 0 {
 		timeout = options.Timeout

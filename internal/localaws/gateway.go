@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -297,9 +298,7 @@ func (b *bufferedReply) WriteHeader(status int)      { b.status = status }
 func (b *bufferedReply) Write(p []byte) (int, error) { return b.body.Write(p) }
 
 func (b *bufferedReply) copyTo(w http.ResponseWriter) int {
-	for name, values := range b.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), b.header)
 	w.WriteHeader(b.status)
 	_, _ = w.Write(b.body.Bytes()) // fails only if the caller has gone
 	return b.status

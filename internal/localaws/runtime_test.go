@@ -2,6 +2,7 @@ package localaws
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -18,9 +19,7 @@ func post(t *testing.T, api *runtimeAPI, path, body string, header http.Header) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, values := range header {
-		request.Header[name] = values
-	}
+	maps.Copy(request.Header, header)
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
