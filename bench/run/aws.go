@@ -148,9 +148,17 @@ func image(i int) string { return imageNamed(imageName(i)) }
 func imageNamed(name string) string {
 	var applications []string
 	for n := range 3 {
-		applications = append(applications, fmt.Sprintf(`{"Name":"Application%[1]d","DisplayName":"Application %[1]d","IconURL":"https://appstream-app-icons.s3.amazonaws.com/%[2]s/Application%[1]d.png","LaunchPath":"C:\\Program Files\\Application%[1]d\\Application%[1]d.exe","Enabled":true,"Metadata":{}}`, n, name))
+		applications = append(applications,
+			fmt.Sprintf(`{"Name":"Application%[1]d","DisplayName":"Application %[1]d",`+
+				`"IconURL":"https://appstream-app-icons.s3.amazonaws.com/%[2]s/Application%[1]d.png",`+
+				`"LaunchPath":"C:\\Program Files\\Application%[1]d\\Application%[1]d.exe","Enabled":true,"Metadata":{}}`, n, name))
 	}
-	return fmt.Sprintf(`{"Name":%[1]q,"Arn":"`+imageARN+`%[1]s","BaseImageArn":"arn:aws:appstream:`+region+`::image/AppStream-WinServer2022-06-17-2026","DisplayName":%[1]q,"State":"AVAILABLE","Visibility":"PRIVATE","ImageBuilderSupported":true,"ImageBuilderName":"%[1]s-builder","Platform":"WINDOWS_SERVER_2022","Description":"An image for the office","Applications":[%[2]s],"CreatedTime":%[3]d.0,"PublicBaseImageReleasedDate":%[3]d.0,"AppstreamAgentVersion":"06-17-2026","ImagePermissions":{"allowFleet":true,"allowImageBuilder":true},"ImageErrors":[],"LatestAppstreamAgentVersion":"FALSE","ImageSharedWithOthers":"FALSE"}`,
+	return fmt.Sprintf(`{"Name":%[1]q,"Arn":"`+imageARN+`%[1]s",`+
+		`"BaseImageArn":"arn:aws:appstream:`+region+`::image/AppStream-WinServer2022-06-17-2026","DisplayName":%[1]q,"State":"AVAILABLE",`+
+		`"Visibility":"PRIVATE","ImageBuilderSupported":true,"ImageBuilderName":"%[1]s-builder","Platform":"WINDOWS_SERVER_2022",`+
+		`"Description":"An image for the office","Applications":[%[2]s],"CreatedTime":%[3]d.0,"PublicBaseImageReleasedDate":%[3]d.0,`+
+		`"AppstreamAgentVersion":"06-17-2026","ImagePermissions":{"allowFleet":true,"allowImageBuilder":true},"ImageErrors":[],`+
+		`"LatestAppstreamAgentVersion":"FALSE","ImageSharedWithOthers":"FALSE"}`,
 		name, strings.Join(applications, ","), made)
 }
 
@@ -161,7 +169,8 @@ func pastTask(i int) string {
 }
 
 func task(id, image, ami, state, more string) string {
-	return fmt.Sprintf(`{"TaskId":%q,"ImageArn":"`+imageARN+`%s","AmiName":%q,"CreatedDate":%d.0,"State":%q%s}`, id, image, ami, made+3600, state, more)
+	return fmt.Sprintf(`{"TaskId":%q,"ImageArn":"`+imageARN+`%s","AmiName":%q,"CreatedDate":%d.0,"State":%q%s}`, id, image, ami, made+3600,
+		state, more)
 }
 
 // answer is what the service says to one call.
@@ -196,7 +205,8 @@ func (a *account) answer(action string, body []byte) (int, []byte) {
 	case "ChangeMessageVisibility":
 		return http.StatusOK, []byte(`{}`)
 	case "Publish":
-		return http.StatusOK, []byte(`<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>` + taskID + `</MessageId></PublishResult></PublishResponse>`)
+		return http.StatusOK, []byte(`<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>` +
+			taskID + `</MessageId></PublishResult></PublishResponse>`)
 	}
 	return http.StatusNotFound, []byte("<UnknownOperationException/>\n")
 }

@@ -76,7 +76,8 @@ func run(dir, page string, rounds, sweeps int, fast bool, also []string) error {
 	}
 
 	var text strings.Builder
-	fmt.Fprintf(&text, "%s, %s/%s, %d CPUs; %d starts of each program under each condition, medians.\n\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), rounds)
+	fmt.Fprintf(&text, "%s, %s/%s, %d CPUs; %d starts of each program under each condition, medians.\n\n", runtime.Version(), runtime.GOOS,
+		runtime.GOARCH, runtime.NumCPU(), rounds)
 	for _, what := range missing {
 		fmt.Fprintf(&text, "- Left out: %s\n", what)
 	}

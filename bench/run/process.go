@@ -52,7 +52,8 @@ const patience = 5 * time.Minute
 
 // start starts a program and waits until it asks for work; init is how long that takes.
 func start(command []string, environment []string) (p *process, init time.Duration, err error) {
-	p = &process{asked: make(chan time.Time, 1), work: make(chan string), sent: make(chan time.Time, 1), answered: make(chan answer, 1), exited: make(chan struct{})}
+	p = &process{asked: make(chan time.Time, 1), work: make(chan string), sent: make(chan time.Time, 1), answered: make(chan answer, 1),
+		exited: make(chan struct{})}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, 0, err

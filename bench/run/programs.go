@@ -49,7 +49,8 @@ func programs(dir string, roots authority, fast bool, also []string) (list []pro
 		})
 	}
 	for i, line := range also {
-		other := program{name: fmt.Sprintf("also%d", i), title: line, zipped: "-", ours: true, environment: slices.Clone(list[1].environment)}
+		other := program{name: fmt.Sprintf("also%d", i), title: line, zipped: "-", ours: true,
+			environment: slices.Clone(list[1].environment)}
 		for word := range strings.FieldsSeq(line) {
 			if strings.Contains(word, "=") {
 				other.environment = append(other.environment, word)
@@ -121,7 +122,8 @@ func nodeProgram(dir string, roots authority) (program, error) {
 	bundle := filepath.Join(dir, "bundle.mjs")
 	// Packages that are not modules yet look for require.
 	banner := `--banner:js=import{createRequire}from"module";const require=createRequire(import.meta.url);`
-	command := exec.Command("node_modules/.bin/esbuild", "handler.mjs", "--bundle", "--minify", "--platform=node", "--target=node20", "--format=esm", "--outfile=bundle.mjs", "--log-level=error", banner)
+	command := exec.Command("node_modules/.bin/esbuild", "handler.mjs", "--bundle", "--minify", "--platform=node", "--target=node20",
+		"--format=esm", "--outfile=bundle.mjs", "--log-level=error", banner)
 	command.Dir = dir
 	if output, err := command.CombinedOutput(); err != nil {
 		return fail("esbuild", fmt.Errorf("%w: %.300s", err, output))

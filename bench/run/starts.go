@@ -59,7 +59,8 @@ func event() (string, error) {
 }
 
 // once is what the function calls for an image that is available: everything once.
-var once = map[string]int{"DescribeImages": 1, "ListExportImageTasks": 1, "ListTagsForResource": 1, "CreateExportImageTask": 1, "Publish": 1, "SendMessage": 1}
+var once = map[string]int{"DescribeImages": 1, "ListExportImageTasks": 1, "ListTagsForResource": 1, "CreateExportImageTask": 1,
+	"Publish": 1, "SendMessage": 1}
 
 // starts starts every program under every condition, round by round, so that what else happens on this machine
 // meets all of them. The first round is not counted: it fills the caches.

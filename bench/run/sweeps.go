@@ -17,7 +17,8 @@ type sweep struct {
 }
 
 // nightly is what the template's schedule sends.
-const nightly = `{"source":"aws.scheduler","detail-type":"Scheduled Event","resources":["arn:aws:scheduler:eu-west-1:123456789012:schedule/default/nightly"],"time":"2026-11-23T02:00:00Z","detail":{}}`
+const nightly = `{"source":"aws.scheduler","detail-type":"Scheduled Event",` +
+	`"resources":["arn:aws:scheduler:eu-west-1:123456789012:schedule/default/nightly"],"time":"2026-11-23T02:00:00Z","detail":{}}`
 
 func (b *bench) sweeps(runs int) error {
 	if runs == 0 {
@@ -106,12 +107,15 @@ func (b *bench) sweepRow(night sweep, wall, cpu, peak, log float64, calls, most 
 			others += count
 		}
 	}
-	b.sweepRows = append(b.sweepRows, fmt.Sprintf("| %d | %d | %s | %d ms | %d + %d | %d | %d | %s | %s | %s | %.1f | %.3f |", night.images, night.fresh, memory, night.latency.Milliseconds(),
-		calls["DescribeImages"], calls["ListExportImageTasks"], others, most["CreateExportImageTask"], figure(wall), ratio, figure(cpu), peak, log))
+	b.sweepRows = append(b.sweepRows, fmt.Sprintf("| %d | %d | %s | %d ms | %d + %d | %d | %d | %s | %s | %s | %.1f | %.3f |", night.images,
+		night.fresh, memory, night.latency.Milliseconds(),
+		calls["DescribeImages"], calls["ListExportImageTasks"], others, most["CreateExportImageTask"], figure(wall), ratio, figure(cpu),
+		peak, log))
 }
 
 func (b *bench) sweepTable(w io.Writer) {
-	fmt.Fprint(w, "\n| images | new | CPU share of | a call takes | pages of images + tasks | other calls | most starts at a time | wall s | wall : pages of images | CPU s | peak memory MB | log MB |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n")
+	fmt.Fprint(w, "\n| images | new | CPU share of | a call takes | pages of images + tasks | other calls | most starts at a time | "+
+		"wall s | wall : pages of images | CPU s | peak memory MB | log MB |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, row := range b.sweepRows {
 		fmt.Fprintln(w, row)
 	}

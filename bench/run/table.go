@@ -17,7 +17,8 @@ func (b *bench) table(w io.Writer) {
 	for _, p := range b.programs {
 		titles = append(titles, p.title)
 	}
-	fmt.Fprintf(w, "\n| | %s | function : empty | function : two calls, Go | Python : function |\n|---|%s\n", strings.Join(titles, " | "), strings.Repeat("---|", len(titles)+3))
+	fmt.Fprintf(w, "\n| | %s | function : empty | function : two calls, Go | Python : function |\n|---|%s\n", strings.Join(titles, " | "),
+		strings.Repeat("---|", len(titles)+3))
 	for _, c := range b.conditions() {
 		where := "no latency"
 		if c.latency > 0 {
@@ -108,7 +109,8 @@ func (b *bench) connections(w io.Writer) {
 			during, after, invocations = during+s.initConnections, after+s.connections, invocations+1+len(s.warm)
 		}
 	}
-	fmt.Fprintf(w, "\nIn %d invocations of the function every call was made once, %d in all; %d connections were opened during INIT and %d later.\n", invocations, b.calls, during, after)
+	fmt.Fprintf(w, "\nIn %d invocations of the function every call was made once, %d in all; %d connections were opened during INIT and "+
+		"%d later.\n", invocations, b.calls, during, after)
 }
 
 func quantile(values []float64, q float64) float64 {

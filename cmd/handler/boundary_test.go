@@ -93,7 +93,8 @@ func TestImportDirections(t *testing.T) {
 	// hold data only.
 	want := map[string][]string{
 		"cmd/handler": {
-			"internal/awsclient", "internal/config", "internal/export", "internal/handler", "internal/metrics", "internal/notify", "internal/work",
+			"internal/awsclient", "internal/config", "internal/export", "internal/handler", "internal/metrics", "internal/notify",
+			"internal/work",
 			"github.com/aws/aws-lambda-go/lambda", "github.com/aws/aws-lambda-go/lambdacontext",
 		},
 		"internal/handler": {

@@ -43,16 +43,20 @@ func TestConfigurationErrors(t *testing.T) {
 		changes map[string]string
 		says    []string
 	}{
-		{"nothing is set", map[string]string{"EXPORT_ROLE_ARN": "", "TOPIC_ARN": "", "WORK_QUEUE_URL": "", "DEAD_LETTER_QUEUE_URL": ""}, []string{
-			`EXPORT_ROLE_ARN="": it is not set (allowed: the ARN of an IAM role)`,
-			`TOPIC_ARN="": it is not set (allowed: the ARN of an SNS topic, standard or FIFO)`,
-			`WORK_QUEUE_URL="": it is not set (allowed: the URL of an SQS queue)`,
-			`DEAD_LETTER_QUEUE_URL="": it is not set (allowed: the URL of an SQS queue)`,
-		}},
+		{"nothing is set", map[string]string{"EXPORT_ROLE_ARN": "", "TOPIC_ARN": "", "WORK_QUEUE_URL": "", "DEAD_LETTER_QUEUE_URL": ""},
+			[]string{
+				`EXPORT_ROLE_ARN="": it is not set (allowed: the ARN of an IAM role)`,
+				`TOPIC_ARN="": it is not set (allowed: the ARN of an SNS topic, standard or FIFO)`,
+				`WORK_QUEUE_URL="": it is not set (allowed: the URL of an SQS queue)`,
+				`DEAD_LETTER_QUEUE_URL="": it is not set (allowed: the URL of an SQS queue)`,
+			}},
 		{"everything is wrong", map[string]string{
-			"EXPORT_ROLE_ARN": "arn:aws:iam::123456789012:user/export", "TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:topic", "WORK_QUEUE_URL": "work",
-			"MAX_RECEIVE_COUNT": "5", "IMAGES": "prod-[", "IMAGE_TAG": "Backup", "REQUESTS_WITHIN_SELECTION": "yes", "AMI_NAME_TEMPLATE": "golden-{date}",
-			"AMI_DESCRIPTION_TEMPLATE": "{name}", "AMI_TAGS": "Co$t=7", "COPY_IMAGE_TAGS": "1", "WAIT_DEADLINE_HOURS": "0", "EXPORT_DEADLINE_HOURS": "soon",
+			"EXPORT_ROLE_ARN": "arn:aws:iam::123456789012:user/export", "TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:topic",
+			"WORK_QUEUE_URL":    "work",
+			"MAX_RECEIVE_COUNT": "5", "IMAGES": "prod-[", "IMAGE_TAG": "Backup", "REQUESTS_WITHIN_SELECTION": "yes",
+			"AMI_NAME_TEMPLATE":        "golden-{date}",
+			"AMI_DESCRIPTION_TEMPLATE": "{name}", "AMI_TAGS": "Co$t=7", "COPY_IMAGE_TAGS": "1", "WAIT_DEADLINE_HOURS": "0",
+			"EXPORT_DEADLINE_HOURS": "soon",
 		}, []string{
 			`EXPORT_ROLE_ARN="arn:aws:iam::123456789012:user/export": it is not the ARN of a role`,
 			`TOPIC_ARN="arn:aws:sns:us-east-1:123456789012:topic": the topic is in us-east-1, the function in eu-west-1`,

@@ -103,7 +103,8 @@ func runNight(t *testing.T, endpoint string, stack deployment) {
 	if len(stack.MappedQueues) != 1 || stack.MappedQueues[0] != stack.WorkQueue["QueueArn"] {
 		t.Errorf("Lambda reads %q, not the work queue %s", stack.MappedQueues, stack.WorkQueue["QueueArn"])
 	}
-	if len(stack.Dashboards) != 1 || !json.Valid([]byte(stack.Dashboards[0])) || !strings.Contains(stack.Dashboards[0], stack.Function.Name) {
+	if len(stack.Dashboards) != 1 || !json.Valid([]byte(stack.Dashboards[0])) ||
+		!strings.Contains(stack.Dashboards[0], stack.Function.Name) {
 		t.Errorf("the dashboard is no JSON about %s: %s", stack.Function.Name, stack.Dashboards)
 	}
 
@@ -120,7 +121,8 @@ func runNight(t *testing.T, endpoint string, stack deployment) {
 		t.Fatal(err)
 	}
 
-	appstream := localaws.NewAppStream(localaws.AppStreamOptions{Account: account, Region: region, ExportRoles: []string{stack.Outputs["ExportRole"]}})
+	appstream := localaws.NewAppStream(localaws.AppStreamOptions{Account: account, Region: region,
+		ExportRoles: []string{stack.Outputs["ExportRole"]}})
 	appstream.PutImage(localaws.Image{Name: "win2022", CreatedTime: made, Tags: map[string]string{"Backup": "yes"}})
 	gateway := localaws.NewGateway(localaws.GatewayOptions{AppStream: appstream, Latency: 2 * time.Millisecond})
 	t.Cleanup(func() {
@@ -142,7 +144,8 @@ func runNight(t *testing.T, endpoint string, stack deployment) {
 	if len(stack.ScheduleInputs) != 1 {
 		t.Fatalf("%d schedules, want 1", len(stack.ScheduleInputs))
 	}
-	schedule := localaws.StackSchedule{ARN: "arn:aws:scheduler:" + region + ":" + account + ":schedule/default/nightly", Input: stack.ScheduleInputs[0]}
+	schedule := localaws.StackSchedule{ARN: "arn:aws:scheduler:" + region + ":" + account + ":schedule/default/nightly",
+		Input: stack.ScheduleInputs[0]}
 	payload, err := schedule.Payload(scheduled)
 	if err != nil {
 		t.Fatal(err)
@@ -173,7 +176,8 @@ func runNight(t *testing.T, endpoint string, stack deployment) {
 		t.Errorf("notification (-want +got):\n%s", diff)
 	}
 	work, err := clients.sqs.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
-		QueueUrl: aws.String(stack.Outputs["WorkQueueUrl"]), AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameApproximateNumberOfMessagesDelayed},
+		QueueUrl:       aws.String(stack.Outputs["WorkQueueUrl"]),
+		AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameApproximateNumberOfMessagesDelayed},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -198,7 +202,8 @@ func clientsAt(endpoint string) motoClients {
 
 func receive(t *testing.T, clients motoClients, url string) (bodies []string) {
 	t.Helper()
-	output, err := clients.sqs.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &url, MaxNumberOfMessages: 10, WaitTimeSeconds: 5})
+	output, err := clients.sqs.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &url, MaxNumberOfMessages: 10,
+		WaitTimeSeconds: 5})
 	if err != nil {
 		t.Fatal(err)
 	}

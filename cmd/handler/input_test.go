@@ -46,32 +46,47 @@ var badInputs = []struct {
 	{"a pattern for a name", `{"imageName":"base-*"}`, []string{`"base-*" is not an image name`}},
 	{"a broken pattern", `{"images":["prod-[a"]}`, []string{`"prod-[a" is not an image pattern`, "* stands for any characters"}},
 	{"an illegal tag to select by", `{"tag":{"Back#up":"yes"}}`, []string{`"Back#up" is not a tag key`}},
-	{"an illegal AMI name", `{"imageName":"base","amiName":"my base!"}`, []string{`"my base!" is not an AMI name`, "3 to 128 letters, digits"}},
+	{"an illegal AMI name", `{"imageName":"base","amiName":"my base!"}`,
+		[]string{`"my base!" is not an AMI name`, "3 to 128 letters, digits"}},
 	{"an AMI name that is too short", `{"imageName":"base","amiName":"ab"}`, []string{`"ab" is not an AMI name`, "3 to 128"}},
-	{"one AMI name for two images", `{"images":["base","office"],"amiName":"golden"}`, []string{"amiName needs exactly one image", "amiNameTemplate"}},
-	{"one AMI name for a pattern", `{"images":["base-*"],"amiName":"golden"}`, []string{"amiName needs exactly one image", "amiNameTemplate"}},
-	{"two AMI names", `{"imageName":"base","amiName":"golden","amiNameTemplate":"{image}-x"}`, []string{"amiName and amiNameTemplate are both there; use one"}},
+	{"one AMI name for two images", `{"images":["base","office"],"amiName":"golden"}`,
+		[]string{"amiName needs exactly one image", "amiNameTemplate"}},
+	{"one AMI name for a pattern", `{"images":["base-*"],"amiName":"golden"}`,
+		[]string{"amiName needs exactly one image", "amiNameTemplate"}},
+	{"two AMI names", `{"imageName":"base","amiName":"golden","amiNameTemplate":"{image}-x"}`,
+		[]string{"amiName and amiNameTemplate are both there; use one"}},
 	{"a template without the image", `{"imageName":"base","amiNameTemplate":"golden-{date}"}`, []string{`"golden-{date}" lacks {image}`}},
-	{"a template with an unknown placeholder", `{"imageName":"base","amiNameTemplate":"{image}-{day}"}`, []string{"{day}", "placeholders are {image}"}},
-	{"a description with an unknown placeholder", `{"imageName":"base","amiDescription":"{name}"}`, []string{"AMI description", "{name}", "placeholders are {image}"}},
+	{"a template with an unknown placeholder", `{"imageName":"base","amiNameTemplate":"{image}-{day}"}`,
+		[]string{"{day}", "placeholders are {image}"}},
+	{"a description with an unknown placeholder", `{"imageName":"base","amiDescription":"{name}"}`,
+		[]string{"AMI description", "{name}", "placeholders are {image}"}},
 	{"an illegal tag key", `{"imageName":"base","tags":{"Co$t":"7"}}`, []string{`"Co$t" is not a tag key`, "1 to 128 letters"}},
 	{"a tag of AWS", `{"imageName":"base","tags":{"aws:cost":"7"}}`, []string{`"aws:cost" begins with aws:`}},
-	{"a tag of ours", `{"imageName":"base","tags":{"appstream-ami-exporter:trigger":"7"}}`, []string{"begins with appstream-ami-exporter:"}},
+	{"a tag of ours", `{"imageName":"base","tags":{"appstream-ami-exporter:trigger":"7"}}`,
+		[]string{"begins with appstream-ami-exporter:"}},
 	{"an illegal tag value", `{"imageName":"base","tags":{"Cost":"7$"}}`, []string{`"Cost" has a value that is not allowed`}},
-	{"a tag value that is too long", `{"imageName":"base","tags":{"Cost":"` + strings.Repeat("7", 257) + `"}}`, []string{`"Cost" has a value that is not allowed`, "at most 256"}},
+	{"a tag value that is too long", `{"imageName":"base","tags":{"Cost":"` + strings.Repeat("7", 257) + `"}}`,
+		[]string{`"Cost" has a value that is not allowed`, "at most 256"}},
 	{"51 tags", `{"imageName":"base","tags":` + tags(51) + `}`, []string{"51 tags are too many", "an AMI has 50"}},
-	{"several problems at once", `{"imageName":"base!","amiName":"a","tags":{"Co$t":"7"}}`, []string{`"base!"`, `"a" is not an AMI name`, `"Co$t"`}},
+	{"several problems at once", `{"imageName":"base!","amiName":"a","tags":{"Co$t":"7"}}`,
+		[]string{`"base!"`, `"a" is not an AMI name`, `"Co$t"`}},
 	{"an event of another service", `{"source":"aws.ec2","detail-type":"EC2 AMI State Change","detail":{"State":"available"}}`,
 		[]string{`source "aws.ec2"`, `detail-type "EC2 AMI State Change"`, "accepted are:"}},
 	{"another event of AppStream", `{"source":"aws.appstream","detail-type":"AppStream Session Notification","detail":{}}`,
 		[]string{`source "aws.appstream"`, `detail-type "AppStream Session Notification"`, "accepted are:"}},
-	{"another call of AppStream", `{"source":"aws.appstream","detail-type":"AWS API Call via CloudTrail","detail":{"eventName":"DeleteImage"}}`,
+	{"another call of AppStream", `{"source":"aws.appstream","detail-type":"AWS API Call via CloudTrail",` +
+		`"detail":{"eventName":"DeleteImage"}}`,
 		[]string{`"DeleteImage" makes no image`, "accepted are:"}},
-	{"an image event without an image", `{"source":"pipeline","detail-type":"AppStream Image Ready","detail":{}}`, []string{"names no image", "detail.imageName is missing"}},
-	{"an image event with a pattern", `{"source":"pipeline","detail-type":"AppStream Image Ready","detail":{"imageName":"*"}}`, []string{`"*" is not an image name`}},
-	{"an event of another account", `{"source":"aws.scheduler","account":"210987654321","detail":{}}`, []string{`account "210987654321"`, "123456789012"}},
-	{"an event of another Region", `{"source":"aws.scheduler","region":"us-east-1","detail":{}}`, []string{`Region "us-east-1"`, "eu-west-1"}},
-	{"a batch of something else", `{"Records":[{"messageId":"1","eventSource":"aws:sns","body":"{}"}]}`, []string{"Records[0]", `"aws:sns"`, "accepted are:"}},
+	{"an image event without an image", `{"source":"pipeline","detail-type":"AppStream Image Ready","detail":{}}`,
+		[]string{"names no image", "detail.imageName is missing"}},
+	{"an image event with a pattern", `{"source":"pipeline","detail-type":"AppStream Image Ready","detail":{"imageName":"*"}}`,
+		[]string{`"*" is not an image name`}},
+	{"an event of another account", `{"source":"aws.scheduler","account":"210987654321","detail":{}}`,
+		[]string{`account "210987654321"`, "123456789012"}},
+	{"an event of another Region", `{"source":"aws.scheduler","region":"us-east-1","detail":{}}`,
+		[]string{`Region "us-east-1"`, "eu-west-1"}},
+	{"a batch of something else", `{"Records":[{"messageId":"1","eventSource":"aws:sns","body":"{}"}]}`,
+		[]string{"Records[0]", `"aws:sns"`, "accepted are:"}},
 	{"a batch of nothing", `{"Records":[]}`, []string{"the batch has no Records", "accepted are:"}},
 }
 
@@ -116,7 +131,8 @@ func TestBadInput(t *testing.T) {
 }
 
 func isSentence(text string) bool {
-	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\n' }) && !strings.Contains(text, "trigger.") && !strings.Contains(text, "map[")
+	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\n' }) && !strings.Contains(text, "trigger.") &&
+		!strings.Contains(text, "map[")
 }
 
 // Long and strange input is quoted in part only.
@@ -125,7 +141,8 @@ func TestRefusalsAreShort(t *testing.T) {
 	a := localtest.Start(t, localaws.AccountOptions{})
 	long := strings.Repeat("x\\u0000", 30_000)
 	for _, payload := range []string{
-		`{"` + long + `":1}`, `{"imageName":"` + long + `"}`, `{"source":"` + long + `"}`, `{"imageName":"base","amiNameTemplate":"` + long + `"}`,
+		`{"` + long + `":1}`, `{"imageName":"` + long + `"}`, `{"source":"` + long + `"}`,
+		`{"imageName":"base","amiNameTemplate":"` + long + `"}`,
 		`{"imageName":"base","tags":{"` + long + `":"` + long + `"}}`, `{"images":["[` + long + `"]}`, strings.Repeat("x", 100_000),
 	} {
 		result := localtest.Invoke(t, a, []byte(payload))
@@ -139,7 +156,8 @@ func TestRefusalsAreShort(t *testing.T) {
 // for an administrator. What comes meanwhile is handled.
 func TestBadInputEndsInTheFailedEventsQueue(t *testing.T) {
 	t.Parallel()
-	const unnamed = `{"source":"pipeline","detail-type":"AppStream Image Ready","account":"123456789012","region":"eu-west-1","detail":{"image":"base"}}`
+	const unnamed = `{"source":"pipeline","detail-type":"AppStream Image Ready","account":"123456789012","region":"eu-west-1",` +
+		`"detail":{"image":"base"}}`
 	log := &localtest.Log{}
 	a := localtest.Start(t, localaws.AccountOptions{OnLog: log.Add})
 	put(a, "base")
@@ -182,12 +200,14 @@ func TestBadInputEndsInTheFailedEventsQueue(t *testing.T) {
 				logged = append(logged, fmt.Sprint(line["error"]))
 			}
 		}
-		check(t, "what the log says under this request id", []string{r.ResponsePayload.ErrorMessage, r.ResponsePayload.ErrorMessage, r.ResponsePayload.ErrorMessage}, logged)
+		check(t, "what the log says under this request id", []string{r.ResponsePayload.ErrorMessage, r.ResponsePayload.ErrorMessage,
+			r.ResponsePayload.ErrorMessage}, logged)
 	}
 	if len(ids) > 0 {
 		t.Errorf("no record has the request ids %v", ids)
 	}
-	for payload, says := range map[string]string{`"not JSON"`: "not a JSON object", `{"images":[]}`: "images is empty", unnamed: "names no image"} {
+	for payload, says := range map[string]string{`"not JSON"`: "not a JSON object", `{"images":[]}`: "images is empty",
+		unnamed: "names no image"} {
 		if !strings.Contains(payloads[payload], says) {
 			t.Errorf("the record of %s does not say %q: %q", payload, says, payloads[payload])
 		}
@@ -218,7 +238,8 @@ func batchOf(t *testing.T, bodies ...string) []byte {
 	return payload
 }
 
-const workTrigger = `"trigger":{"type":"request","id":"r-1","time":"2026-11-23T02:00:00Z"},"since":"2026-11-23T02:00:00Z","deadline":"2036-11-23T02:00:00Z"`
+const workTrigger = `"trigger":{"type":"request","id":"r-1","time":"2026-11-23T02:00:00Z"},"since":"2026-11-23T02:00:00Z",` +
+	`"deadline":"2036-11-23T02:00:00Z"`
 
 // A message that cannot be read goes to the dead-letter queue at once, not after a thousand receives, and the rest of its
 // batch is handled as if it were not there.
@@ -228,7 +249,8 @@ func TestUnreadableMessages(t *testing.T) {
 	a := localtest.Start(t, localaws.AccountOptions{OnLog: log.Add})
 	put(a, "base", "office")
 	unreadable := []string{
-		`not JSON`, `{}`, `{` + workTrigger + `}`, `{` + workTrigger + `,"watch":{}}`, `{` + workTrigger + `,"request":{"ask":{}},"watch":{"taskId":"x","imageName":"y"}}`,
+		`not JSON`, `{}`, `{` + workTrigger + `}`, `{` + workTrigger + `,"watch":{}}`,
+		`{` + workTrigger + `,"request":{"ask":{}},"watch":{"taskId":"x","imageName":"y"}}`,
 		`{"request":{"ask":{}}}`,
 	}
 	good := []string{

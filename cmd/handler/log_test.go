@@ -18,7 +18,8 @@ import (
 func TestDecisionsInTheLog(t *testing.T) {
 	t.Parallel()
 	log := &localtest.Log{}
-	a := localtest.Start(t, localaws.AccountOptions{OnLog: log.Add, Scale: 1, AppStream: localaws.AppStreamOptions{NewID: counted(), ExportDuration: endless.ExportDuration}})
+	a := localtest.Start(t, localaws.AccountOptions{OnLog: log.Add, Scale: 1,
+		AppStream: localaws.AppStreamOptions{NewID: counted(), ExportDuration: endless.ExportDuration}})
 	put(a, "base", "running")
 	exportByHand(t, a, "running", amiOf("running"))
 	a.AppStream.PutImage(localaws.Image{Name: "building", CreatedTime: made, State: types.ImageStateCreating})
@@ -33,7 +34,8 @@ func TestDecisionsInTheLog(t *testing.T) {
 			if _, twice := got[image]; twice {
 				t.Errorf("two lines for %s", image)
 			}
-			got[image] = decision{fmt.Sprint(line["level"]), what, fmt.Sprint(line["amiName"]), fmt.Sprint(line["taskId"]), fmt.Sprint(line["reason"])}
+			got[image] = decision{fmt.Sprint(line["level"]), what, fmt.Sprint(line["amiName"]), fmt.Sprint(line["taskId"]),
+				fmt.Sprint(line["reason"])}
 			check[any](t, "request id of "+image, result.RequestID, line["requestId"])
 			check[any](t, "trigger id of "+image, result.RequestID, line["triggerId"])
 		}
@@ -116,7 +118,8 @@ func TestFailuresAreErrors(t *testing.T) {
 	log := &localtest.Log{}
 	a := localtest.Start(t, localaws.AccountOptions{OnLog: log.Add})
 	put(a, "base", "refused")
-	a.AppStream.SetOutcome("base", localaws.ExportOutcome{End: types.ExportImageTaskStateFailed, Errors: []localaws.ExportError{{Code: "InternalError", Message: "Broken."}}})
+	a.AppStream.SetOutcome("base", localaws.ExportOutcome{End: types.ExportImageTaskStateFailed,
+		Errors: []localaws.ExportError{{Code: "InternalError", Message: "Broken."}}})
 	a.Gateway.SetFault(func(call localaws.Call) localaws.Effect {
 		if call.Action == "CreateExportImageTask" && call.Param("ImageName") == "refused" {
 			return localaws.Effect{Kind: localaws.Refuse, Code: "InvalidRoleException", Message: "No."}
@@ -143,8 +146,9 @@ func TestSecretsStayOutOfTheLog(t *testing.T) {
 	const secret = "hunter2"
 	log := &localtest.Log{}
 	a := localtest.Start(t, localaws.AccountOptions{
-		OnLog:       log.Add,
-		Environment: map[string]string{"AWS_LAMBDA_LOG_LEVEL": "DEBUG", "SOMEBODYS_PASSWORD": secret, "AMI_TAGS": "Key=" + secret, "AWS_SECRET_ACCESS_KEY": secret},
+		OnLog: log.Add,
+		Environment: map[string]string{"AWS_LAMBDA_LOG_LEVEL": "DEBUG", "SOMEBODYS_PASSWORD": secret, "AMI_TAGS": "Key=" + secret,
+			"AWS_SECRET_ACCESS_KEY": secret},
 	})
 	put(a, "base")
 	for _, payload := range []string{
@@ -174,7 +178,8 @@ func TestErrorTypes(t *testing.T) {
 			return localaws.Effect{}
 		}
 	}
-	const unhanded = "not all could be published or queued; the same schedule or event, delivered again, makes up for it, another request does not: task "
+	const unhanded = "not all could be published or queued; the same schedule or event, delivered again, makes up for it, another " +
+		"request does not: task "
 	for _, test := range []struct {
 		name, payload string
 		fault         localaws.Fault
@@ -183,10 +188,15 @@ func TestErrorTypes(t *testing.T) {
 		also          string // what is in it
 	}{
 		{"bad input", `{"image":"base"}`, nil, "InvalidInput", "nothing was started: ", ""},
-		{"AppStream may not be read", `{}`, denied("DescribeImages"), "AppStreamUnreadable", "nothing was started: cannot read AppStream's images and export tasks: DescribeImages: AccessDeniedException: Not you.", ""},
-		{"the tasks may not be read", `{"imageName":"base"}`, denied("ListExportImageTasks"), "AppStreamUnreadable", "nothing was started: cannot read AppStream's images and export tasks: ListExportImageTasks: AccessDeniedException: Not you.", ""},
-		{"nothing can be queued", `{"imageName":"base"}`, denied("SendMessage"), "NotHandedOver", unhanded, " exports base, and nobody follows it: send work to "},
-		{"nothing can be queued or told", `{"imageName":"base"}`, denied("SendMessage", "Publish"), "NotHandedOver", unhanded, " exports base, and nobody follows it: publish "},
+		{"AppStream may not be read", `{}`, denied("DescribeImages"), "AppStreamUnreadable",
+			"nothing was started: cannot read AppStream's images and export tasks: DescribeImages: AccessDeniedException: Not you.", ""},
+		{"the tasks may not be read", `{"imageName":"base"}`, denied("ListExportImageTasks"), "AppStreamUnreadable",
+			"nothing was started: cannot read AppStream's images and export tasks: ListExportImageTasks: AccessDeniedException: Not you.",
+			""},
+		{"nothing can be queued", `{"imageName":"base"}`, denied("SendMessage"), "NotHandedOver", unhanded,
+			" exports base, and nobody follows it: send work to "},
+		{"nothing can be queued or told", `{"imageName":"base"}`, denied("SendMessage", "Publish"), "NotHandedOver", unhanded,
+			" exports base, and nobody follows it: publish "},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -203,7 +213,8 @@ func TestErrorTypes(t *testing.T) {
 				t.Errorf("errorMessage %q lacks %q", result.ErrorMessage, test.also)
 			}
 			lines := log.Entries(t, "invocation failed")
-			if len(lines) != 1 || lines[0]["level"] != "ERROR" || lines[0]["requestId"] != result.RequestID || lines[0]["error"] != strings.ReplaceAll(result.ErrorMessage, "\n", "; ") {
+			if len(lines) != 1 || lines[0]["level"] != "ERROR" || lines[0]["requestId"] != result.RequestID ||
+				lines[0]["error"] != strings.ReplaceAll(result.ErrorMessage, "\n", "; ") {
 				t.Errorf("the log says: %v", lines)
 			}
 		})
@@ -253,6 +264,7 @@ func TestMetricsInTheLog(t *testing.T) {
 	}
 	check(t, "metrics", []any{map[string]any{
 		"FunctionName": a.Stack.Function.Name,
-		"Sweeps":       1.0, "ImagesSelected": 1.0, "ImagesSkipped": 0.0, "ImagesWaiting": 0.0, "ExportsStarted": 1.0, "ExportsRejected": 0.0,
+		"Sweeps":       1.0, "ImagesSelected": 1.0, "ImagesSkipped": 0.0, "ImagesWaiting": 0.0, "ExportsStarted": 1.0,
+		"ExportsRejected": 0.0,
 	}}, got)
 }

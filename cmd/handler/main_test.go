@@ -88,7 +88,8 @@ type entry struct {
 // fates is what became of each image, in one word and its reason.
 func (r reply) fates() map[string]string {
 	all := map[string]string{}
-	for fate, list := range map[string][]entry{"would start": r.WouldStart, "started": r.Started, "waiting": r.Waiting, "skipped": r.Skipped, "rejected": r.Rejected} {
+	for fate, list := range map[string][]entry{"would start": r.WouldStart, "started": r.Started, "waiting": r.Waiting,
+		"skipped": r.Skipped, "rejected": r.Rejected} {
 		for _, e := range list {
 			all[e.ImageName] = fate
 			if e.Reason != "" {

@@ -79,7 +79,8 @@ func TestNight(t *testing.T) {
 	}
 	check(t, "reasons for skipping", map[any]any{
 		"marked": "already exported", "broken": "the image failed: No disk.", "leaving": "the image is being deleted",
-		"legacy": "platform WINDOWS_SERVER_2019 cannot be exported", "linux": "platform ROCKY_LINUX8 cannot be exported", "test-1": "not selected",
+		"legacy": "platform WINDOWS_SERVER_2019 cannot be exported", "linux": "platform ROCKY_LINUX8 cannot be exported",
+		"test-1": "not selected",
 	}, skipped)
 	waited := map[string]bool{}
 	for _, line := range log.Entries(t, "wait") {
@@ -94,17 +95,20 @@ func TestNight(t *testing.T) {
 	for _, d := range localtest.Documents(t, a) {
 		trigger := notify.Trigger{Type: "schedule", ID: scheduleID(a, scheduled), Time: scheduled}
 		if d.ImageName == "win2022-base-7" {
-			trigger = notify.Trigger{Type: "image-ready", ID: "c41c1d9e-31a3-4f5e-bb6c-2f9f3c6a7d10", Time: time.Date(2026, 11, 23, 10, 15, 0, 0, time.UTC)}
+			trigger = notify.Trigger{Type: "image-ready", ID: "c41c1d9e-31a3-4f5e-bb6c-2f9f3c6a7d10",
+				Time: time.Date(2026, 11, 23, 10, 15, 0, 0, time.UTC)}
 		}
 		check(t, d.ImageName+": trigger", trigger, d.Trigger)
 		if d.Type == notify.ExportFailed {
 			wantError := &notify.Error{
 				Code: "InternalError", Message: "The snapshot could not be copied.; Client.Second: Nor could this.",
-				Hint: "A nightly run that selects the image tries again; after three failures it leaves the image alone until somebody requests it by name.",
+				Hint: "A nightly run that selects the image tries again; after three failures it leaves the image alone until somebody " +
+					"requests it by name.",
 			}
 			check(t, "error of the failed export", wantError, d.Error)
 			check(t, "AppStream's own details of it", []notify.ErrorDetail{
-				{ErrorCode: "InternalError", ErrorMessage: "The snapshot could not be copied."}, {ErrorCode: "Client.Second", ErrorMessage: "Nor could this."},
+				{ErrorCode: "InternalError", ErrorMessage: "The snapshot could not be copied."},
+				{ErrorCode: "Client.Second", ErrorMessage: "Nor could this."},
 			}, d.Task.ErrorDetails)
 		}
 	}
@@ -163,14 +167,16 @@ func TestDocumentsOfAnExport(t *testing.T) {
 
 	task := a.AppStream.Tasks()[0]
 	tags := fmt.Sprintf(`{"Owner": "image", "Team": "Desktop", "Stage": "stack", "appstream-ami-exporter:image-arn": %q,
-		"appstream-ami-exporter:trigger": "schedule", "appstream-ami-exporter:trigger-id": %q}`, imagePrefix+"base", scheduleID(a, scheduled))
+		"appstream-ami-exporter:trigger": "schedule", "appstream-ami-exporter:trigger-id": %q}`,
+		imagePrefix+"base", scheduleID(a, scheduled))
 	// What both have in common; AppStream tells times to the millisecond.
 	common := func(d notify.Document) string {
 		if d.Time.Before(began) || d.Time.After(time.Now()) || d.Time.Location() != time.UTC {
 			t.Errorf("%s: time %v", d.ID, d.Time)
 		}
 		return fmt.Sprintf(`"schemaVersion": "1.0", "time": %q, "account": "123456789012", "region": "eu-west-1", "imageName": "base",
-			"trigger": {"type": "schedule", "id": %q, "time": "2026-11-23T02:00:00Z"}`, d.Time.Format(time.RFC3339), scheduleID(a, scheduled))
+			"trigger": {"type": "schedule", "id": %q, "time": "2026-11-23T02:00:00Z"}`,
+			d.Time.Format(time.RFC3339), scheduleID(a, scheduled))
 	}
 	commonTask := fmt.Sprintf(`"TaskId": %q, "ImageArn": %q, "AmiName": "base-20261120T101500Z", "CreatedDate": %q,
 		"AmiDescription": "AppStream image base, made 20261120T101500Z", "TagSpecifications": %s`,
@@ -190,16 +196,20 @@ func TestDocumentsOfAnExport(t *testing.T) {
 		"summary": "Export of base to the AMI base-20261120T101500Z has started", "task": {%s, "State": "EXPORTING"}}`,
 		common(documents[0]), taskID(1), commonTask), []byte(notifications[0].Message))
 	checkJSON(t, "completed", fmt.Sprintf(`{%[1]s, "id": "%[2]s:COMPLETED", "type": "ExportCompleted",
-		"summary": "Export of base completed: %[3]s (base-20261120T101500Z) after %[5]ds", "task": {%[4]s, "State": "COMPLETED", "AmiId": %[3]q},
-		"durationSeconds": %[5]d, "links": {"ami": "https://eu-west-1.console.aws.amazon.com/ec2/home?region=eu-west-1#ImageDetails:imageId=%[3]s"}}`,
+		"summary": "Export of base completed: %[3]s (base-20261120T101500Z) after %[5]ds",
+		"task": {%[4]s, "State": "COMPLETED", "AmiId": %[3]q},
+		"durationSeconds": %[5]d,
+		"links": {"ami": "https://eu-west-1.console.aws.amazon.com/ec2/home?region=eu-west-1#ImageDetails:imageId=%[3]s"}}`,
 		common(documents[1]), taskID(1), task.AMIID, commonTask, duration), []byte(notifications[1].Message))
-	check(t, "subjects", []string{"AppStream export of base started", "AppStream export of base completed"}, []string{notifications[0].Subject, notifications[1].Subject})
+	check(t, "subjects", []string{"AppStream export of base started", "AppStream export of base completed"},
+		[]string{notifications[0].Subject, notifications[1].Subject})
 }
 
 // What the AMI has is what the documents say of it.
 func TestAMITagsAndDescription(t *testing.T) {
 	t.Parallel()
-	payload := `{"imageName":"base","amiDescription":"Before {date} in {region}, of {account}","tags":{"Stage":"request","Ticket":"CHG-4711"}}`
+	payload := `{"imageName":"base","amiDescription":"Before {date} in {region}, of {account}","tags":{"Stage":"request",` +
+		`"Ticket":"CHG-4711"}}`
 	for _, test := range []struct {
 		name      string
 		copyTags  string
@@ -210,8 +220,10 @@ func TestAMITagsAndDescription(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			a := localtest.Start(t, localaws.AccountOptions{Parameters: map[string]string{"AmiTags": "Team=Desktop,Stage=stack", "CopyImageTags": test.copyTags}})
-			a.AppStream.PutImage(localaws.Image{Name: "base", CreatedTime: made, Tags: map[string]string{"Owner": "image", "Team": "image"}})
+			a := localtest.Start(t, localaws.AccountOptions{Parameters: map[string]string{"AmiTags": "Team=Desktop,Stage=stack",
+				"CopyImageTags": test.copyTags}})
+			a.AppStream.PutImage(localaws.Image{Name: "base", CreatedTime: made,
+				Tags: map[string]string{"Owner": "image", "Team": "image"}})
 			result := localtest.Invoke(t, a, []byte(payload))
 			localtest.Settle(t, a)
 			want := map[string]string{
@@ -227,7 +239,8 @@ func TestAMITagsAndDescription(t *testing.T) {
 			}
 			check(t, "tags of the AMI", want, amis[0].Tags)
 			check(t, "its description", "Before "+time.Now().UTC().Format("20060102")+" in eu-west-1, of 123456789012", amis[0].Description)
-			check(t, "the role that AppStream was told to use", a.Stack.Function.Environment["EXPORT_ROLE_ARN"], a.AppStream.Tasks()[0].RoleARN)
+			check(t, "the role that AppStream was told to use", a.Stack.Function.Environment["EXPORT_ROLE_ARN"],
+				a.AppStream.Tasks()[0].RoleARN)
 		})
 	}
 }

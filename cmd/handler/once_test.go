@@ -122,11 +122,13 @@ func TestThreeFailures(t *testing.T) {
 	log := &localtest.Log{}
 	a := localtest.Start(t, localaws.AccountOptions{OnLog: log.Add})
 	put(a, "base")
-	a.AppStream.SetOutcome("base", localaws.ExportOutcome{End: types.ExportImageTaskStateFailed}, localaws.ExportOutcome{End: types.ExportImageTaskStateTimedOut}, localaws.ExportOutcome{End: types.ExportImageTaskStateFailed})
+	a.AppStream.SetOutcome("base", localaws.ExportOutcome{End: types.ExportImageTaskStateFailed},
+		localaws.ExportOutcome{End: types.ExportImageTaskStateTimedOut}, localaws.ExportOutcome{End: types.ExportImageTaskStateFailed})
 	for night := range 5 {
 		fire(t, a, scheduled.Add(time.Duration(night)*day))
 	}
-	failed := []notify.Type{notify.ExportStarted, notify.ExportFailed, notify.ExportStarted, notify.ExportFailed, notify.ExportStarted, notify.ExportFailed}
+	failed := []notify.Type{notify.ExportStarted, notify.ExportFailed, notify.ExportStarted, notify.ExportFailed, notify.ExportStarted,
+		notify.ExportFailed}
 	check(t, "notifications of five nights", map[string][]notify.Type{"base": failed}, told(t, a))
 	skips := log.Entries(t, "skip")
 	if len(skips) != 2 {

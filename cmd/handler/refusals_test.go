@@ -21,18 +21,26 @@ const said = "The CreateExportImageTask request was made to fail."
 func TestDefinitiveRefusals(t *testing.T) {
 	t.Parallel()
 	const role = "arn:aws:iam::123456789012:role/image-export"
-	const passRole = "User: arn:aws:sts::123456789012:assumed-role/exporter/exporter is not authorized to perform: iam:PassRole on resource: " + role
+	const passRole = "User: arn:aws:sts::123456789012:assumed-role/exporter/exporter is not authorized to perform: iam:PassRole on " +
+		"resource: " + role
 	for _, test := range []struct {
 		code, message string // an empty message is the emulator's
 		hint          string
 	}{
 		{"ResourceNotFoundException", "", "Check that the image, or the export task, still exists in this account and Region."},
-		{"InvalidRoleException", "", "Check the export role " + role + ": it must exist, its trust policy must let appstream.amazonaws.com assume it, and it must allow ec2:CopyImage, ec2:DescribeImages and ec2:CreateTags."},
-		{"InvalidAccountStatusException", "", "The AWS account is suspended for AppStream: see the account's status in the AWS Billing console or ask AWS Support."},
-		{"OperationNotPermittedException", "", "AppStream exports only images of Windows Server 2022 or 2025 that this account owns, to an AMI name that is not taken yet. Check these three."},
-		{"AccessDeniedException", "", "The function's role may not do this: deploy the stack's template again, and check permissions boundaries and service control policies."},
-		{"AccessDeniedException", passRole, "The function's role may not pass the export role " + role + ": it needs iam:PassRole on it; check ExportRoleArn, permissions boundaries and service control policies."},
-		{"ValidationException", "", "AppStream does not take one of the values: compare the AMI name, description and tags of the stack or the request with what the message says."},
+		{"InvalidRoleException", "", "Check the export role " + role +
+			": it must exist, its trust policy must let appstream.amazonaws.com assume it, and it must allow ec2:CopyImage, " +
+			"ec2:DescribeImages and ec2:CreateTags."},
+		{"InvalidAccountStatusException", "", "The AWS account is suspended for AppStream: see the account's status in the AWS Billing " +
+			"console or ask AWS Support."},
+		{"OperationNotPermittedException", "", "AppStream exports only images of Windows Server 2022 or 2025 that this account owns, to " +
+			"an AMI name that is not taken yet. Check these three."},
+		{"AccessDeniedException", "", "The function's role may not do this: deploy the stack's template again, and check permissions " +
+			"boundaries and service control policies."},
+		{"AccessDeniedException", passRole, "The function's role may not pass the export role " + role +
+			": it needs iam:PassRole on it; check ExportRoleArn, permissions boundaries and service control policies."},
+		{"ValidationException", "", "AppStream does not take one of the values: compare the AMI name, description and tags of the stack " +
+			"or the request with what the message says."},
 		{"BrandNewException", "", "AppStream refused for a reason that this version does not know; its message says more."},
 	} {
 		t.Run(test.code+" "+test.message, func(t *testing.T) {
@@ -187,10 +195,14 @@ func TestUnfitImages(t *testing.T) {
 		image        localaws.Image
 		reason, hint string
 	}{
-		{localaws.Image{State: types.ImageStateFailed, StateChangeReason: localaws.StateChangeReason{Message: "No disk."}}, "the image failed: No disk.", "Build the image again; AppStream exports only images that are AVAILABLE."},
-		{localaws.Image{State: types.ImageStateDeleting}, "the image is being deleted", "Nothing can be done any more: AppStream exports only images that are AVAILABLE."},
+		{localaws.Image{State: types.ImageStateFailed, StateChangeReason: localaws.StateChangeReason{Message: "No disk."}},
+			"the image failed: No disk.", "Build the image again; AppStream exports only images that are AVAILABLE."},
+		{localaws.Image{State: types.ImageStateDeleting}, "the image is being deleted",
+			"Nothing can be done any more: AppStream exports only images that are AVAILABLE."},
 		{localaws.Image{Platform: types.PlatformTypeAmazonLinux2}, "platform AMAZON_LINUX2 cannot be exported", windows},
-		{localaws.Image{Owner: "210987654321", Visibility: types.VisibilityTypeShared}, "the image was not found", "Check the name: account 123456789012 has no AppStream image of that name of its own in eu-west-1. Images shared by others and AWS's own cannot be exported."},
+		{localaws.Image{Owner: "210987654321", Visibility: types.VisibilityTypeShared}, "the image was not found",
+			"Check the name: account 123456789012 has no AppStream image of that name of its own in eu-west-1. Images shared by others " +
+				"and AWS's own cannot be exported."},
 	} {
 		t.Run(test.reason, func(t *testing.T) {
 			t.Parallel()
@@ -224,13 +236,17 @@ func TestStatesOfATask(t *testing.T) {
 	}{
 		{"unknown states, then COMPLETED", []types.ExportImageTaskState{"PENDING", "RUNNING", "", "EXPORTING"}, localaws.ExportOutcome{},
 			notify.ExportCompleted, "COMPLETED", nil},
-		{"no state, then FAILED without a reason", []types.ExportImageTaskState{""}, localaws.ExportOutcome{End: types.ExportImageTaskStateFailed},
+		{"no state, then FAILED without a reason", []types.ExportImageTaskState{""},
+			localaws.ExportOutcome{End: types.ExportImageTaskStateFailed},
 			notify.ExportFailed, "FAILED", failed("FAILED", "AppStream gives no reason")},
-		{"TIMED_OUT without a reason", []types.ExportImageTaskState{"EXPORTING"}, localaws.ExportOutcome{End: types.ExportImageTaskStateTimedOut},
+		{"TIMED_OUT without a reason", []types.ExportImageTaskState{"EXPORTING"},
+			localaws.ExportOutcome{End: types.ExportImageTaskStateTimedOut},
 			notify.ExportFailed, "TIMED_OUT", failed("TIMED_OUT", "AppStream gives no reason")},
-		{"TIMED_OUT with a reason", nil, localaws.ExportOutcome{End: types.ExportImageTaskStateTimedOut, Errors: []localaws.ExportError{{Code: "Timeout", Message: "Too slow."}}},
+		{"TIMED_OUT with a reason", nil, localaws.ExportOutcome{End: types.ExportImageTaskStateTimedOut,
+			Errors: []localaws.ExportError{{Code: "Timeout", Message: "Too slow."}}},
 			notify.ExportFailed, "TIMED_OUT", failed("Timeout", "Too slow.")},
-		{"FAILED with a reason without a code", nil, localaws.ExportOutcome{End: types.ExportImageTaskStateFailed, Errors: []localaws.ExportError{{Message: "Just so."}}},
+		{"FAILED with a reason without a code", nil, localaws.ExportOutcome{End: types.ExportImageTaskStateFailed,
+			Errors: []localaws.ExportError{{Message: "Just so."}}},
 			notify.ExportFailed, "FAILED", failed("FAILED", "Just so.")},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -277,5 +293,6 @@ func awaitState(t *testing.T, log *localtest.Log, state types.ExportImageTaskSta
 }
 
 func failed(code, message string) *notify.Error {
-	return &notify.Error{Code: code, Message: message, Hint: "A nightly run that selects the image tries again; after three failures it leaves the image alone until somebody requests it by name."}
+	return &notify.Error{Code: code, Message: message, Hint: "A nightly run that selects the image tries again; after three failures it " +
+		"leaves the image alone until somebody requests it by name."}
 }

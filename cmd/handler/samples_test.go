@@ -30,7 +30,8 @@ type sample struct {
 
 // one is the reply where one image is started and nothing else is to be said.
 func one(triggerType, id, when, image, ami string) string {
-	return fmt.Sprintf(`{"trigger":{"type":%q,"id":%q,"time":%q},"started":[{"imageName":%q,"amiName":%q,"taskId":%q}],"waiting":[],"skipped":[],"rejected":[]}`,
+	return fmt.Sprintf(`{"trigger":{"type":%q,"id":%q,"time":%q},"started":[{"imageName":%q,"amiName":%q,"taskId":%q}],"waiting":[],`+
+		`"skipped":[],"rejected":[]}`,
 		triggerType, id, when, image, ami, taskID(1))
 }
 
@@ -39,12 +40,16 @@ func ignored(why string) string {
 	return fmt.Sprintf(`{"ignored":%q,"started":[],"waiting":[],"skipped":[],"rejected":[]}`, why)
 }
 
+// nightly is the schedule of the samples.
+const nightly = "arn:aws:scheduler:eu-west-1:123456789012:schedule/default/appstream-ami-exporter-ExportFunctionNightly"
+
 // samples are all the files of events/ that are no batches of the queue.
 var samples = map[string]sample{
-	"schedule.json":          sweep("arn:aws:scheduler:eu-west-1:123456789012:schedule/default/appstream-ami-exporter-ExportFunctionNightly@2026-11-23T02:00:00Z", "2026-11-23T02:00:00Z"),
-	"scheduler-default.json": sweep("arn:aws:scheduler:eu-west-1:123456789012:schedule/default/appstream-ami-exporter-ExportFunctionNightly@2026-11-23T02:00:00Z", "2026-11-23T02:00:00Z"),
-	"scheduled-rule.json":    sweep("arn:aws:events:eu-west-1:123456789012:rule/nightly-image-export@2026-11-23T02:00:00Z", "2026-11-23T02:00:00Z"),
-	"empty.json":             sweep("$ID", "$NOW"),
+	"schedule.json":          sweep(nightly+"@2026-11-23T02:00:00Z", "2026-11-23T02:00:00Z"),
+	"scheduler-default.json": sweep(nightly+"@2026-11-23T02:00:00Z", "2026-11-23T02:00:00Z"),
+	"scheduled-rule.json": sweep("arn:aws:events:eu-west-1:123456789012:rule/nightly-image-export@2026-11-23T02:00:00Z",
+		"2026-11-23T02:00:00Z"),
+	"empty.json": sweep("$ID", "$NOW"),
 
 	"create-image.json":          event("win2022-base-7", "c41c1d9e-31a3-4f5e-bb6c-2f9f3c6a7d10", "2026-11-23T10:15:00Z"),
 	"create-updated-image.json":  event("win2022-base-8", "7f1b5c1c-49a5-4a63-9c53-6d4b93f3de02", "2026-11-23T11:30:12Z"),
@@ -52,9 +57,12 @@ var samples = map[string]sample{
 	"copy-image.json":            event("win2022-base-7-copy", "3c5b7a99-8e7d-4c6b-9a5f-4e3d2c1b0a9f", "2026-11-23T13:45:09Z"),
 	"image-ready.json":           event("win2025-dev-3", "d3e5f709-1b2c-4d3e-9f40-5162738495a6", "2026-11-23T14:20:00Z"),
 
-	"create-updated-image-dry-run.json": {reply: ignored("CreateUpdatedImage was a dry run, so no image is made"), images: []string{"win2022-base-8"}},
-	"create-updated-image-denied.json":  {reply: ignored("CreateUpdatedImage was refused by AppStream (AccessDenied), so no image is made"), images: []string{"win2022-base-8"}},
-	"copy-image-other-region.json":      {reply: ignored(`the image is copied to Region "us-east-1", this function exports images of eu-west-1`), images: []string{"win2022-base-7-copy"}},
+	"create-updated-image-dry-run.json": {reply: ignored("CreateUpdatedImage was a dry run, so no image is made"),
+		images: []string{"win2022-base-8"}},
+	"create-updated-image-denied.json": {reply: ignored("CreateUpdatedImage was refused by AppStream (AccessDenied), so no image is made"),
+		images: []string{"win2022-base-8"}},
+	"copy-image-other-region.json": {reply: ignored(`the image is copied to Region "us-east-1", this function exports images of eu-west-1`),
+		images: []string{"win2022-base-7-copy"}},
 
 	"request-image.json": {
 		images: []string{"win2022-base-7", "other"},
@@ -64,7 +72,8 @@ var samples = map[string]sample{
 	"request.json": {
 		images: []string{"prod-office-1", "prod-test", "other"},
 		reply: `{"trigger":{"type":"request","id":"$ID","time":"$NOW"},
-			"started":[{"imageName":"prod-office-1","amiName":"prod-office-1-before-migration-$DATE","taskId":"00000000-0000-4000-8000-000000000001"}],"waiting":[],
+			"started":[{"imageName":"prod-office-1","amiName":"prod-office-1-before-migration-$DATE",
+				"taskId":"00000000-0000-4000-8000-000000000001"}],"waiting":[],
 			"skipped":[{"imageName":"other","reason":"not selected"},{"imageName":"prod-test","reason":"not selected"}],"rejected":[]}`,
 		told: map[string][]notify.Type{"prod-office-1": startedAndCompleted},
 	},
@@ -110,7 +119,8 @@ func TestSamples(t *testing.T) {
 				t.Fatalf("%s: %s", result.ErrorType, result.ErrorMessage)
 			}
 			now := triggerTime(t, result)
-			reply := strings.NewReplacer("$ID", result.RequestID, "$NOW", now.Format(time.RFC3339), "$DATE", now.Format("20060102")).Replace(want.reply)
+			reply := strings.NewReplacer("$ID", result.RequestID, "$NOW", now.Format(time.RFC3339), "$DATE",
+				now.Format("20060102")).Replace(want.reply)
 			checkJSON(t, "reply", reply, result.Payload)
 			localtest.Settle(t, a)
 			if want.told == nil {
@@ -143,7 +153,8 @@ func triggerTime(t *testing.T, result localaws.InvokeResult) time.Time {
 		t.Fatal(err)
 	}
 	now := reply.Trigger.Time
-	if reply.Trigger.ID == result.RequestID && (now.Before(result.Started.Truncate(time.Second)) || now.After(result.Started.Add(result.Duration))) {
+	if reply.Trigger.ID == result.RequestID && (now.Before(result.Started.Truncate(time.Second)) ||
+		now.After(result.Started.Add(result.Duration))) {
 		t.Errorf("the invocation of %v has the time %v", result.Started, now)
 	}
 	return now
@@ -182,7 +193,8 @@ func exportByHand(t *testing.T, a *localaws.Account, image, ami string) {
 	body := fmt.Sprintf(`{"ImageName":%q,"AmiName":%q,"IamRoleArn":"arn:aws:iam::123456789012:role/export"}`, image, ami)
 	call := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
 	call.Header.Set("Content-Type", "application/x-amz-json-1.1")
-	call.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261123/eu-west-1/appstream/aws4_request, SignedHeaders=host, Signature=00")
+	call.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261123/eu-west-1/appstream/aws4_request, "+
+		"SignedHeaders=host, Signature=00")
 	call.Header.Set("X-Amz-Target", "PhotonAdminProxyService.CreateExportImageTask")
 	answer := httptest.NewRecorder()
 	a.AppStream.ServeHTTP(answer, call)
@@ -235,7 +247,8 @@ func TestSampleWatch(t *testing.T) {
 func TestSampleRequest(t *testing.T) {
 	t.Parallel()
 	const messageID = "2e1424d4-f796-459a-8184-9c92662be6da"
-	const trigger = `"trigger":{"type":"schedule","id":"arn:aws:scheduler:eu-west-1:123456789012:schedule/default/nightly@2026-11-23T02:00:00Z","time":"2026-11-23T02:00:00Z"}`
+	const trigger = `"trigger":{"type":"schedule",` +
+		`"id":"arn:aws:scheduler:eu-west-1:123456789012:schedule/default/nightly@2026-11-23T02:00:00Z","time":"2026-11-23T02:00:00Z"}`
 	for _, test := range []struct {
 		name      string
 		available []string
@@ -244,7 +257,8 @@ func TestSampleRequest(t *testing.T) {
 	}{
 		{"both wait", nil, fmt.Sprintf(kept, messageID), ""},
 		{"one waits", []string{"win2022-cad-3"}, done,
-			`{` + trigger + `,"since":"2026-11-23T02:00:03Z","deadline":"2036-11-23T02:00:03Z","request":{"ask":{},"only":["win2022-base-7"]}}`},
+			`{` + trigger + `,"since":"2026-11-23T02:00:03Z","deadline":"2036-11-23T02:00:03Z","request":{"ask":{},` +
+				`"only":["win2022-base-7"]}}`},
 		{"none waits", []string{"win2022-base-7", "win2022-cad-3"}, done, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -20,7 +20,8 @@ func TestDryRun(t *testing.T) {
 	a := localtest.Start(t, localaws.AccountOptions{OnLog: log.Add, AppStream: endless})
 	put(a, "base", "done", "untagged")
 	a.AppStream.PutImage(localaws.Image{Name: "building", CreatedTime: made, State: types.ImageStateCreating})
-	a.AppStream.PutImage(localaws.Image{Name: "marked", CreatedTime: made, Tags: map[string]string{"appstream-ami-exporter:ami-name": amiOf("marked")}})
+	a.AppStream.PutImage(localaws.Image{Name: "marked", CreatedTime: made,
+		Tags: map[string]string{"appstream-ami-exporter:ami-name": amiOf("marked")}})
 	a.AppStream.PutImage(localaws.Image{Name: "legacy", CreatedTime: made, Platform: types.PlatformTypeWindowsServer2016})
 	exportByHand(t, a, "done", amiOf("done"))
 	tasksBefore, imagesBefore := len(a.AppStream.Tasks()), a.AppStream.Images()
@@ -75,31 +76,38 @@ func TestSelection(t *testing.T) {
 		want       map[string]string
 	}{
 		{"a schedule takes what the stack selects", stack, `{}`, map[string]string{
-			"prod-1": "started", "prod-untagged": notSelected, "prod-other-tag": notSelected, "prod-test": notSelected, "dev-1": notSelected,
+			"prod-1": "started", "prod-untagged": notSelected, "prod-other-tag": notSelected, "prod-test": notSelected,
+			"dev-1": notSelected,
 		}},
 		{"an event of a selected image", stack, fmt.Sprintf(ready, "prod-1"), map[string]string{"prod-1": "started"}},
 		{"an event of an image with another name", stack, fmt.Sprintf(ready, "dev-1"), map[string]string{"dev-1": notSelected}},
 		{"an event of an excluded image", stack, fmt.Sprintf(ready, "prod-test"), map[string]string{"prod-test": notSelected}},
-		{"an event of an image without the tag", stack, fmt.Sprintf(ready, "prod-untagged"), map[string]string{"prod-untagged": notSelected}},
-		{"a request chooses for itself", stack, `{"images":["dev-1","prod-untagged"]}`, map[string]string{"dev-1": "started", "prod-untagged": "started"}},
+		{"an event of an image without the tag", stack, fmt.Sprintf(ready, "prod-untagged"),
+			map[string]string{"prod-untagged": notSelected}},
+		{"a request chooses for itself", stack, `{"images":["dev-1","prod-untagged"]}`,
+			map[string]string{"dev-1": "started", "prod-untagged": "started"}},
 		{"a request by tag alone", stack, `{"tag":{"Backup":"yes"}}`, map[string]string{
 			"prod-1": "started", "prod-test": "started", "dev-1": "started", "prod-untagged": notSelected, "prod-other-tag": notSelected,
 		}},
 		{"a request by pattern and tag", stack, `{"images":["prod-*"],"tag":{"Backup":"no"}}`, map[string]string{
-			"prod-other-tag": "started", "prod-1": notSelected, "prod-test": notSelected, "prod-untagged": notSelected, "dev-1": notSelected,
+			"prod-other-tag": "started", "prod-1": notSelected, "prod-test": notSelected, "prod-untagged": notSelected,
+			"dev-1": notSelected,
 		}},
 		{"a request that only excludes", stack, `{"images":["!prod-*"]}`, map[string]string{
-			"dev-1": "started", "prod-1": notSelected, "prod-test": notSelected, "prod-untagged": notSelected, "prod-other-tag": notSelected,
+			"dev-1": "started", "prod-1": notSelected, "prod-test": notSelected, "prod-untagged": notSelected,
+			"prod-other-tag": notSelected,
 		}},
 		{"a request held to the selection", held, `{"images":["dev-1","prod-1","prod-test","prod-untagged"]}`, map[string]string{
 			"prod-1": "started", "dev-1": notSelected, "prod-test": notSelected, "prod-untagged": notSelected,
 		}},
-		{"a request for an image that is not there, held to the selection", held, `{"imageName":"dev-9"}`, map[string]string{"dev-9": notSelected}},
+		{"a request for an image that is not there, held to the selection", held, `{"imageName":"dev-9"}`,
+			map[string]string{"dev-9": notSelected}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			a := localtest.Start(t, localaws.AccountOptions{Parameters: test.parameters})
-			for image, tag := range map[string]string{"prod-1": "yes", "prod-untagged": "", "prod-other-tag": "no", "prod-test": "yes", "dev-1": "yes"} {
+			for image, tag := range map[string]string{"prod-1": "yes", "prod-untagged": "", "prod-other-tag": "no", "prod-test": "yes",
+				"dev-1": "yes"} {
 				tags := map[string]string{"Backup": tag}
 				if tag == "" {
 					tags = nil

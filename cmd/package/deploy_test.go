@@ -28,13 +28,15 @@ func TestRelease(t *testing.T) {
 		t.Helper()
 		command := exec.Command(aws, args...)
 		command.Dir = directory
-		command.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+moto, "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x", "AWS_DEFAULT_REGION=us-east-1", "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull)
+		command.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+moto, "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x",
+			"AWS_DEFAULT_REGION=us-east-1", "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull)
 		if output, err := command.CombinedOutput(); err != nil {
 			t.Fatalf("aws %q: %v\n%s", args, err, output)
 		}
 	}
 	run("s3", "mb", "s3://releases")
-	run("cloudformation", "package", "--template-file", "appstream-ami-exporter-v1.2.3.yaml", "--s3-bucket", "releases", "--output-template-file", "packaged.yaml")
+	run("cloudformation", "package", "--template-file", "appstream-ami-exporter-v1.2.3.yaml", "--s3-bucket", "releases",
+		"--output-template-file", "packaged.yaml")
 	_, after, found := strings.Cut(string(read(t, directory, "packaged.yaml")), "CodeUri: s3://releases/")
 	if !found {
 		t.Fatal("the packaged template does not name the code in the bucket")
@@ -53,7 +55,8 @@ func TestDeploy(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(directory, "sam"), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	deploy := exec.Command("make", "--no-print-directory", "-C", localtest.Root(t), "deploy", "VERSION=v1.2.3", "STACK=mine", "REGION=eu-west-1", "PROFILE=backup")
+	deploy := exec.Command("make", "--no-print-directory", "-C", localtest.Root(t), "deploy", "VERSION=v1.2.3", "STACK=mine",
+		"REGION=eu-west-1", "PROFILE=backup")
 	deploy.Env = append(environment(), "PATH="+directory+string(os.PathListSeparator)+os.Getenv("PATH"))
 	if output, err := deploy.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, output)

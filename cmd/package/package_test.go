@@ -201,7 +201,8 @@ func environment() []string {
 // A wrong import path in -ldflags is no error to the linker, so only the running function can tell.
 func TestVersionIsStamped(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "bootstrap")
-	build := exec.Command("make", "--no-print-directory", "-C", localtest.Root(t), "build/bootstrap", "bootstrap="+binary, "VERSION=v9.8.7-test")
+	build := exec.Command("make", "--no-print-directory", "-C", localtest.Root(t), "build/bootstrap", "bootstrap="+binary,
+		"VERSION=v9.8.7-test")
 	build.Env = environment()
 	if output, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, output)

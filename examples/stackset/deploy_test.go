@@ -61,7 +61,8 @@ func TestDeploy(t *testing.T) {
 	ask(&instances, "cloudformation", "list-stack-instances", "--region", "eu-west-1", "--stack-set-name", "exporter",
 		"--query", "Summaries[].join(' ', [Account, Region])")
 	slices.Sort(instances)
-	if diff := cmp.Diff([]string{here + " eu-west-1", here + " us-east-1", other + " eu-west-1", other + " us-east-1"}, instances); diff != "" {
+	if diff := cmp.Diff([]string{here + " eu-west-1", here + " us-east-1", other + " eu-west-1", other + " us-east-1"},
+		instances); diff != "" {
 		t.Errorf("instances (-want +got):\n%s", diff)
 	}
 	for _, region := range []string{"eu-west-1", "us-east-1"} {
@@ -78,7 +79,8 @@ func TestDeploy(t *testing.T) {
 	}
 
 	var template string
-	ask(&template, "cloudformation", "describe-stack-set", "--region", "eu-west-1", "--stack-set-name", "exporter", "--query", "StackSet.TemplateBody")
+	ask(&template, "cloudformation", "describe-stack-set", "--region", "eu-west-1", "--stack-set-name", "exporter", "--query",
+		"StackSet.TemplateBody")
 	if strings.Contains(template, `"Transform"`) || strings.Contains(template, "AWS::Serverless::") {
 		t.Error("the template has a transform; a service-managed StackSet would refuse it")
 	}

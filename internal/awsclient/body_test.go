@@ -60,7 +60,8 @@ func client(server *httptest.Server, wrap func(aws.HTTPClient) aws.HTTPClient) *
 // call makes one call after the other, so that one connection is enough for all.
 func call(ctx context.Context, client *appstream.Client, times int) (failed error) {
 	for range times {
-		_, err := client.ListTagsForResource(ctx, &appstream.ListTagsForResourceInput{ResourceArn: aws.String("arn:aws:appstream:eu-west-1:123456789012:image/x")})
+		_, err := client.ListTagsForResource(ctx,
+			&appstream.ListTagsForResourceInput{ResourceArn: aws.String("arn:aws:appstream:eu-west-1:123456789012:image/x")})
 		if err != nil && failed == nil {
 			failed = err
 		}

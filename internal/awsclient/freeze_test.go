@@ -91,7 +91,8 @@ func frozenProcess(t *testing.T) {
 			_, errs[2] = clients.AppStream.ListTagsForResource(t.Context(), &appstream.ListTagsForResourceInput{ResourceArn: name})
 		})
 		reads.Wait()
-		_, errs[3] = clients.AppStream.CreateExportImageTask(t.Context(), &appstream.CreateExportImageTaskInput{ImageName: name, AmiName: name, IamRoleArn: name},
+		_, errs[3] = clients.AppStream.CreateExportImageTask(t.Context(),
+			&appstream.CreateExportImageTaskInput{ImageName: name, AmiName: name, IamRoleArn: name},
 			func(o *appstream.Options) { o.RetryMaxAttempts = 1 })
 		fmt.Println("invoked", errs)
 		_, _ = events.ReadString('\n') // no event is the end
@@ -109,8 +110,10 @@ type frozen struct {
 func startFrozen(t *testing.T, s *service, limit time.Duration) *frozen {
 	t.Helper()
 	p := &frozen{command: exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestFrozen$"), errors: &bytes.Buffer{}}
-	p.command.Env = append(os.Environ(), "FROZEN_IDLE_LIMIT="+limit.String(), "AWS_ENDPOINT_URL=https://"+s.network.Addr().String(), "AWS_CA_BUNDLE="+bundle(t, s.server),
-		"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY=secret", "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull)
+	p.command.Env = append(os.Environ(), "FROZEN_IDLE_LIMIT="+limit.String(), "AWS_ENDPOINT_URL=https://"+s.network.Addr().String(),
+		"AWS_CA_BUNDLE="+bundle(t, s.server),
+		"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY=secret", "AWS_CONFIG_FILE="+os.DevNull,
+		"AWS_SHARED_CREDENTIALS_FILE="+os.DevNull)
 	p.command.Stderr = p.errors
 	events, err := p.command.StdinPipe()
 	if err != nil {

@@ -60,7 +60,8 @@ func (s *appStream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer := map[string]any{}
 	switch operation {
 	case "DescribeImages":
-		answer["Images"] = []any{map[string]any{"Name": image, "Arn": arn, "State": "AVAILABLE", "Platform": "WINDOWS_SERVER_2022", "CreatedTime": 1795169700}}
+		answer["Images"] = []any{map[string]any{"Name": image, "Arn": arn, "State": "AVAILABLE", "Platform": "WINDOWS_SERVER_2022",
+			"CreatedTime": 1795169700}}
 	case "ListTagsForResource":
 		answer["Tags"] = map[string]string{"Owner": "me"}
 	case "ListExportImageTasks":
@@ -111,8 +112,9 @@ func run(t *testing.T, service *appStream, variables map[string]string) (export.
 	server := httptest.NewServer(service)
 	t.Cleanup(server.Close)
 	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL_APPSTREAM": server.URL, "AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret",
-		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
+		"AWS_ENDPOINT_URL_APPSTREAM": server.URL, "AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+		"AWS_SECRET_ACCESS_KEY": "secret",
+		"AWS_CONFIG_FILE":       os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
 	} {
 		t.Setenv(name, value)
 	}
@@ -162,18 +164,21 @@ func TestCreateIsTriedOnce(t *testing.T) {
 		action    export.Action
 		variables map[string]string
 	}{
-		"500":                       {refuse(500, "InternalFailure"), looked, export.Wait, nil},
-		"503":                       {refuse(503, "ServiceUnavailable"), looked, export.Wait, nil},
-		"a throttle":                {refuse(400, "ThrottlingException"), notLooked, export.Wait, nil},
-		"too many requests":         {refuse(429, "TooManyRequestsException"), notLooked, export.Wait, nil},
-		"the quota":                 {refuse(400, "LimitExceededException"), notLooked, export.Wait, nil},
-		"a conflict":                {refuse(400, "ConcurrentModificationException"), looked, export.Wait, nil},
-		"refused":                   {refuse(400, "InvalidRoleException"), looked, export.Reject, nil},
-		"the connection is reset":   {hangUp(true), looked, export.Wait, nil},
-		"the connection is closed":  {hangUp(false), looked, export.Wait, nil},
-		"an answer that is no JSON": {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, looked, export.Wait, nil},
-		"an answer without a task":  {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") }, looked, export.Wait, nil},
-		"retries asked for":         {refuse(500, "InternalFailure"), looked, export.Wait, map[string]string{"AWS_MAX_ATTEMPTS": "5", "AWS_RETRY_MODE": "adaptive"}},
+		"500":                      {refuse(500, "InternalFailure"), looked, export.Wait, nil},
+		"503":                      {refuse(503, "ServiceUnavailable"), looked, export.Wait, nil},
+		"a throttle":               {refuse(400, "ThrottlingException"), notLooked, export.Wait, nil},
+		"too many requests":        {refuse(429, "TooManyRequestsException"), notLooked, export.Wait, nil},
+		"the quota":                {refuse(400, "LimitExceededException"), notLooked, export.Wait, nil},
+		"a conflict":               {refuse(400, "ConcurrentModificationException"), looked, export.Wait, nil},
+		"refused":                  {refuse(400, "InvalidRoleException"), looked, export.Reject, nil},
+		"the connection is reset":  {hangUp(true), looked, export.Wait, nil},
+		"the connection is closed": {hangUp(false), looked, export.Wait, nil},
+		"an answer that is no JSON": {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, looked,
+			export.Wait, nil},
+		"an answer without a task": {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") }, looked, export.Wait,
+			nil},
+		"retries asked for": {refuse(500, "InternalFailure"), looked, export.Wait,
+			map[string]string{"AWS_MAX_ATTEMPTS": "5", "AWS_RETRY_MODE": "adaptive"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -182,7 +187,8 @@ func TestCreateIsTriedOnce(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := map[string]int{"DescribeImages": 1, "ListTagsForResource": 1, "CreateExportImageTask": 1, "ListExportImageTasks": test.lists}
+			want := map[string]int{"DescribeImages": 1, "ListTagsForResource": 1, "CreateExportImageTask": 1,
+				"ListExportImageTasks": test.lists}
 			if diff := cmp.Diff(want, service.made()); diff != "" {
 				t.Errorf("calls (-want +got):\n%s", diff)
 			}
@@ -196,7 +202,8 @@ func TestCreateIsTriedOnce(t *testing.T) {
 // The task was made and its answer was lost: it is found by its AMI name and adopted.
 func TestLostAnswerIsAdopted(t *testing.T) {
 	for name, answer := range map[string]http.HandlerFunc{
-		"500": refuse(500, "InternalFailure"), "refused": refuse(400, "OperationNotPermittedException"), "the connection is reset": hangUp(true), "the connection is closed": hangUp(false),
+		"500": refuse(500, "InternalFailure"), "refused": refuse(400, "OperationNotPermittedException"),
+		"the connection is reset": hangUp(true), "the connection is closed": hangUp(false),
 	} {
 		t.Run(name, func(t *testing.T) {
 			service := &appStream{}

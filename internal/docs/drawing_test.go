@@ -20,16 +20,21 @@ var palette = []string{"#1f77b4", "#ff7f0e", "#2ca02c", "#9467bd", "#d62728", "#
 // tables are made up; a column that only one of the dashboard's tables has tells which is which.
 var tables = map[string][]map[string]string{
 	"trigger": {
-		{"@timestamp": "11-24 02:00", "trigger": "schedule", "images": "8", "started": "3", "waiting": "1", "skipped": "4", "rejected": "0"},
-		{"@timestamp": "11-23 10:21", "trigger": "image-ready", "images": "1", "started": "1", "waiting": "0", "skipped": "0", "rejected": "0"},
-		{"@timestamp": "11-23 02:00", "trigger": "schedule", "images": "7", "started": "2", "waiting": "0", "skipped": "5", "rejected": "0"},
+		{"@timestamp": "11-24 02:00", "trigger": "schedule", "images": "8", "started": "3", "waiting": "1", "skipped": "4",
+			"rejected": "0"},
+		{"@timestamp": "11-23 10:21", "trigger": "image-ready", "images": "1", "started": "1", "waiting": "0", "skipped": "0",
+			"rejected": "0"},
+		{"@timestamp": "11-23 02:00", "trigger": "schedule", "images": "7", "started": "2", "waiting": "0", "skipped": "5",
+			"rejected": "0"},
 	},
 	"taskId": {
-		{"@timestamp": "11-24 02:25", "message": "failed", "imageName": "win2025-office-12", "amiName": "win2025-office-12-20261121T101500Z", "reason": "The copy could not be completed.", "taskId": "9a0b6d52-7a3e-..."},
+		{"@timestamp": "11-24 02:25", "message": "failed", "imageName": "win2025-office-12",
+			"amiName": "win2025-office-12-20261121T101500Z", "reason": "The copy could not be completed.", "taskId": "9a0b6d52-7a3e-..."},
 		{"@timestamp": "11-22 09:02", "message": "reject", "imageName": "win2022-old", "reason": "the image was not found"},
 	},
 	"level": {
-		{"@timestamp": "11-24 02:41", "level": "WARN", "message": "the request waits", "imageName": "win2022-cad-3", "why": "ThrottlingException"},
+		{"@timestamp": "11-24 02:41", "level": "WARN", "message": "the request waits", "imageName": "win2022-cad-3",
+			"why": "ThrottlingException"},
 	},
 	"latest": {
 		{"reason": "already exported", "images": "4", "latest": "11-24 02:00"},
@@ -52,11 +57,13 @@ func draw(widgets []widget) string {
 	}
 	width := 24 * columnWidth
 	var d drawing
-	d.add(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-labelledby="title" font-family="system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif" font-size="11">`, width, height, width, height)
+	d.add(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-labelledby="title" `+
+		`font-family="system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif" font-size="11">`, width, height, width, height)
 	d.add(`<!-- Drawn from template.yaml by: go test ./internal/docs -update -->`)
 	d.add(`<title id="title">A drawing of the CloudWatch dashboard with made-up numbers</title>`)
 	d.add(`<style>
-.page { fill: #f2f3f3; } .card { fill: #ffffff; stroke: #d5dbdb; } text { fill: #16191f; } .title { font-size: 13px; font-weight: 600; } .quiet { fill: #545b64; } .big { font-size: 22px; }
+.page { fill: #f2f3f3; } .card { fill: #ffffff; stroke: #d5dbdb; } text { fill: #16191f; }
+.title { font-size: 13px; font-weight: 600; } .quiet { fill: #545b64; } .big { font-size: 22px; }
 .grid { stroke: #d5dbdb; } .ok { fill: #dafbe1; stroke: #1a7f37; } .bad { fill: #ffebe9; stroke: #cf222e; }
 @media (prefers-color-scheme: dark) {
 .page { fill: #0f1b2a; } .card { fill: #192534; stroke: #414d5c; } text { fill: #e9ebed; } .quiet { fill: #9ba7b6; }

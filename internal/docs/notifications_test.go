@@ -33,7 +33,8 @@ func TestExamples(t *testing.T) {
 			}
 		}
 	}
-	for _, kind := range []notify.Type{notify.ExportStarted, notify.ExportCompleted, notify.ExportFailed, notify.ExportRejected, notify.ExportGivenUp} {
+	for _, kind := range []notify.Type{notify.ExportStarted, notify.ExportCompleted, notify.ExportFailed, notify.ExportRejected,
+		notify.ExportGivenUp} {
 		if !shown[kind] {
 			t.Errorf("docs/NOTIFICATIONS.md has no example of %s", kind)
 		}
