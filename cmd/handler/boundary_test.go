@@ -81,7 +81,7 @@ func TestPackagesOfTheFunction(t *testing.T) {
 	slices.Sort(own)
 	check(t, "own packages", []string{
 		"cmd/handler", "internal/awsclient", "internal/config", "internal/export", "internal/handler", "internal/metrics",
-		"internal/notify", "internal/trigger", "internal/work",
+		"internal/notify", "internal/tags", "internal/trigger", "internal/work",
 	}, own)
 }
 
@@ -98,13 +98,15 @@ func TestImportDirections(t *testing.T) {
 			"github.com/aws/aws-lambda-go/lambda", "github.com/aws/aws-lambda-go/lambdacontext",
 		},
 		"internal/handler": {
-			"internal/config", "internal/export", "internal/metrics", "internal/notify", "internal/trigger", "internal/work",
+			"internal/config", "internal/export", "internal/metrics", "internal/notify", "internal/tags", "internal/trigger",
+			"internal/work",
 			"github.com/aws/aws-lambda-go/events", "github.com/aws/aws-lambda-go/lambdacontext", sdk + "appstream/types",
 		},
-		"internal/config":    {"internal/export"},
-		"internal/trigger":   nil,
+		"internal/config":    {"internal/export", "internal/tags"},
+		"internal/trigger":   {"internal/tags"},
+		"internal/tags":      nil,
 		"internal/metrics":   nil,
-		"internal/export":    {"internal/trigger", sdk + "appstream", sdk + "appstream/types"},
+		"internal/export":    {"internal/tags", "internal/trigger", sdk + "appstream", sdk + "appstream/types"},
 		"internal/notify":    {sdk + "appstream/types", sdk + "sns", sdk + "sns/types"},
 		"internal/work":      {"internal/notify", "internal/trigger", sdk + "sqs"},
 		"internal/awsclient": {sdk + "appstream", sdk + "sns", sdk + "sqs"},
