@@ -1,0 +1,39 @@
+package doctor
+
+// Answer is what AWS answered to one question, or why there is no answer. The zero Answer was not asked for, so what a
+// collector forgets is unknown and never fine.
+type Answer[T any] struct {
+	Value  T
+	given  bool
+	absent bool
+	denied string
+	failed string
+}
+
+// Given is an answer.
+func Given[T any](value T) Answer[T] { return Answer[T]{Value: value, given: true} }
+
+// Absent is the answer that there is no such thing.
+func Absent[T any]() Answer[T] { return Answer[T]{given: true, absent: true} }
+
+// Denied is no answer, because the caller's rights do not allow the IAM action.
+func Denied[T any](action string) Answer[T] { return Answer[T]{denied: action} }
+
+// Failed is no answer for another reason, which is a sentence without its full stop.
+func Failed[T any](reason string) Answer[T] { return Answer[T]{failed: reason} }
+
+// There tells whether AWS answered with a value.
+func (a Answer[T]) There() bool { return a.given && !a.absent }
+
+// unknown is the finding where there is no answer, and nil where there is one.
+func (a Answer[T]) unknown() *Finding {
+	switch {
+	case a.given:
+		return nil
+	case a.denied != "":
+		return &Finding{Unknown, "your rights do not allow " + a.denied, "Give yourself what docs/doctor-policy.json allows, or ask somebody who has it."}
+	case a.failed != "":
+		return &Finding{Unknown, "not answered: " + a.failed, "Try again; if it stays so, the words above are AWS's own."}
+	}
+	return &Finding{Unknown, "not asked, because what it hangs on is not known", "See the unknown lines above."}
+}

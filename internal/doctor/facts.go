@@ -1,0 +1,195 @@
+package doctor
+
+import (
+	"time"
+)
+
+// Facts is what is known of a stack and of what it stands on.
+type Facts struct {
+	Now        time.Time
+	Deployment Deployment
+	Resources  Answer[map[string]Resource] // by logical id
+	Version    Answer[string]              // as the function logged it when it last started
+
+	Function    Answer[Function]
+	Recursion   Answer[string] // Lambda's RecursiveLoop: Allow or Terminate
+	Reserved    Answer[int]    // reserved concurrency; absent without
+	Concurrency Answer[Concurrency]
+
+	Tasks Answer[Tasks] // absent where AppStream has no endpoint in the Region
+	Plan  Answer[Plan]
+
+	ExportRole     Answer[Role]
+	ExportRights   Answer[[]Decision]
+	FunctionRights Answer[[]Decision]
+	ScheduleRights Answer[[]Decision]
+
+	Topic         Answer[Topic]
+	Subscriptions Answer[[]Subscription]
+	TopicKey      Answer[Key] // absent where the topic has none
+	StackKey      Answer[Key] // of KmsKeyArn; absent without
+
+	Rule     Answer[Rule]
+	Trails   Answer[[]Trail]
+	Schedule Answer[Schedule]
+	Mapping  Answer[Mapping]
+
+	EBSEncryption Answer[bool]   // encryption by default
+	EBSKeyID      Answer[string] // the default key
+	EBSKey        Answer[Key]
+	EBSKeyRights  Answer[[]Decision] // of the export role on the default key
+	AMIs          Answer[int]        // of this account and Region
+	AMIQuota      Answer[int]
+
+	Work          Answer[Queue]
+	DeadLetters   Answer[Queue]
+	FailedEvents  Answer[Queue]
+	DeadReasons   Answer[[]string] // what lies in the dead-letter queue
+	FailedReasons Answer[[]string] // why triggers came to nothing
+	Alarms        Answer[[]Alarm]
+	Night         Answer[Night] // absent where none was found in the last NightsBack
+}
+
+// NightsBack is how far back the last nightly run is looked for: long enough for one a week.
+const NightsBack = 8 * 24 * time.Hour
+
+// Deployment is the CloudFormation stack.
+type Deployment struct {
+	Stack      string
+	Region     string
+	Account    string
+	Partition  string
+	Status     string
+	Reason     string
+	Created    time.Time
+	Updated    time.Time // the zero time if never
+	Parameters map[string]string
+	Outputs    map[string]string
+}
+
+// Resource is what CloudFormation made of a resource of the template.
+type Resource struct {
+	Type       string
+	PhysicalID string
+}
+
+// Function is the configuration of the Lambda function.
+type Function struct {
+	State        string
+	StateReason  string
+	Update       string // LastUpdateStatus
+	UpdateReason string
+	Modified     string
+}
+
+// Concurrency is the account's, in concurrent invocations.
+type Concurrency struct{ Limit, Unreserved int }
+
+// Tasks is what AppStream's list of export tasks shows to the caller.
+type Tasks struct{ Total, Running int }
+
+// Plan is what a dry run answered.
+type Plan struct {
+	Trouble  string // why the function could not make one
+	Export   []string
+	Wait     []string // why, of each image that waits
+	Exported int
+	Running  int
+	Unfit    []string // why, of each image that is selected and cannot be exported
+	GivenUp  []string // names of images that no sweep tries any more
+	Others   int      // not selected
+	More     int      // skipped images that the function did not name
+}
+
+// Role is an IAM role with its trust policy, as JSON.
+type Role struct{ ARN, Trust string }
+
+// Right is one call that a role must be allowed.
+type Right struct {
+	Action   string
+	Resource string
+	Context  map[string][]string // condition keys
+}
+
+// Decision is what IAM's simulation says of a right; Why is empty where it is allowed.
+type Decision struct {
+	Right Right
+	Why   string
+}
+
+// Topic is the SNS topic.
+type Topic struct {
+	ARN   string
+	FIFO  bool
+	KeyID string
+}
+
+// Subscription is one of a topic.
+type Subscription struct {
+	Protocol  string
+	Endpoint  string
+	Confirmed bool
+}
+
+// Key is a KMS key. Policy is JSON and may be unknown by itself.
+type Key struct {
+	ARN     string
+	State   string
+	Manager string // AWS or CUSTOMER
+	Policy  Answer[string]
+}
+
+// Rule is an EventBridge rule.
+type Rule struct{ Name, State string }
+
+// Trail is a CloudTrail trail that could log this Region.
+type Trail struct {
+	Name      string
+	Logging   Answer[bool]
+	Selectors Answer[[]Selector]
+}
+
+// Selector is one event selector of a trail, basic or advanced (with Fields).
+// https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_GetEventSelectors.html
+type Selector struct {
+	Management bool     // basic: IncludeManagementEvents
+	ReadWrite  string   // basic: All, ReadOnly, WriteOnly
+	Excluded   []string // basic: event sources left out
+	Fields     []Field  // advanced
+}
+
+// Field is a condition of an advanced event selector.
+type Field struct {
+	Name      string
+	Equals    []string
+	NotEquals []string
+	Other     bool // has operators that are not read here
+}
+
+// Schedule is the nightly schedule.
+type Schedule struct{ Name, State, Expression, TimeZone string }
+
+// Mapping is the event source mapping of the work queue.
+type Mapping struct{ State, Reason, LastResult string }
+
+// Queue counts the messages of a queue: those to be had, those being worked on or put off, and those sent with a delay.
+type Queue struct{ Visible, InFlight, Delayed int }
+
+// Messages are all of them.
+func (q Queue) Messages() int { return q.Visible + q.InFlight + q.Delayed }
+
+// Alarm is a CloudWatch alarm of the stack.
+type Alarm struct {
+	LogicalID   string
+	Name        string
+	State       string
+	Since       time.Time
+	Description string
+	Muted       bool // its actions are disabled
+}
+
+// Night is the last nightly run.
+type Night struct {
+	At                                          time.Time
+	Images, Started, Waiting, Skipped, Rejected int
+}
