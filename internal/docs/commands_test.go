@@ -165,6 +165,8 @@ func checkout(t *testing.T) string {
 		switch {
 		case err != nil:
 			return err
+		case name == ".git" && !entry.IsDir(): // of a worktree
+			return nil
 		case name == ".git" || name == "build" || name == ".aws-sam":
 			if entry.IsDir() { // in a worktree of git's, .git is a file
 				return filepath.SkipDir
