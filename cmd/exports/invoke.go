@@ -15,7 +15,7 @@ import (
 const answerLimit = "910"
 
 // ask sends a request to the stack's function and waits for its reply.
-func (d desk) ask(ctx context.Context, ask trigger.Ask) (reply handler.Reply, err error) {
+func (d desk) ask(ctx context.Context, ask trigger.Spec) (reply handler.Reply, err error) {
 	payload, err := json.Marshal(ask)
 	if err != nil {
 		return reply, err

@@ -54,10 +54,10 @@ func run(ctx context.Context, args []string, w io.Writer, now func() time.Time) 
 	}
 	command, ok := map[string]func(context.Context, desk) error{
 		"plan": func(ctx context.Context, d desk) error {
-			return plan(ctx, d, trigger.Ask{Images: config.SplitList(*images), DryRun: true})
+			return plan(ctx, d, trigger.Spec{Images: config.SplitList(*images), DryRun: true})
 		},
 		"export": func(ctx context.Context, d desk) error {
-			return export(ctx, d, trigger.Ask{ImageName: *image, AMIName: *amiName})
+			return export(ctx, d, trigger.Spec{ImageName: *image, AMIName: *amiName})
 		},
 		"status": status,
 		"replay": replay,

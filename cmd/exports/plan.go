@@ -11,7 +11,7 @@ import (
 )
 
 // plan shows what a run would do now. The function makes its plan as always and stops before the last call.
-func plan(ctx context.Context, d desk, ask trigger.Ask) error {
+func plan(ctx context.Context, d desk, ask trigger.Spec) error {
 	reply, err := d.ask(ctx, ask)
 	if err != nil {
 		return err
@@ -28,7 +28,7 @@ func plan(ctx context.Context, d desk, ask trigger.Ask) error {
 }
 
 // export starts the export of one image. What was not started and never will be is an error.
-func export(ctx context.Context, d desk, ask trigger.Ask) error {
+func export(ctx context.Context, d desk, ask trigger.Spec) error {
 	reply, err := d.ask(ctx, ask)
 	if err != nil {
 		return err

@@ -30,7 +30,7 @@ func status(ctx context.Context, d desk) error {
 	)
 	// Each starts a process of the aws command, which takes a second.
 	wait.Go(func() { tasks, tasksErr = d.aws.tasks(ctx) })
-	wait.Go(func() { waiting, waitingErr = d.ask(ctx, trigger.Ask{DryRun: true}) })
+	wait.Go(func() { waiting, waitingErr = d.ask(ctx, trigger.Spec{DryRun: true}) })
 	wait.Go(func() { queues, queuesErr = d.queues(ctx) })
 	wait.Go(func() { last, lastErr = d.lastNight(ctx, now) })
 	wait.Go(func() { alarms, alarmsErr = d.alarmStates(ctx) })

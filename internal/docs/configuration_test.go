@@ -105,7 +105,7 @@ func cell(text string) string {
 // Every field of a request and of the reply is described, and no other.
 func TestRequestAndReply(t *testing.T) {
 	page := read(t, "docs", "CONFIGURATION.md")
-	for marker, value := range map[string]any{"<!-- request fields -->\n": trigger.Ask{}, "<!-- reply fields -->\n": handler.Reply{}} {
+	for marker, value := range map[string]any{"<!-- request fields -->\n": trigger.Spec{}, "<!-- reply fields -->\n": handler.Reply{}} {
 		_, after, found := strings.Cut(page, marker)
 		if !found {
 			t.Fatalf("no %s", marker)

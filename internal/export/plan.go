@@ -151,7 +151,7 @@ func (o Order) decide(image Image, past *history, imageTags map[string]string, p
 	}
 	available := types.ImageState(image.State) == types.ImageStateAvailable
 	if !o.Bounds.MatchesTags(imageTags) || !o.Selection.MatchesTags(imageTags) {
-		if !available && o.Trigger.Type == trigger.ImageReady { // who makes an image may tag it until it is there
+		if !available && o.Trigger.AnnouncesImage() { // who makes an image may tag it until it is there
 			return decided(Wait, "the image is "+orUnknown(image.State))
 		}
 		return decided(Skip, NotSelected)
@@ -207,7 +207,7 @@ func (o Order) missing(name string, place Place, now time.Time) Decision {
 		d.Action, d.Reason = Skip, NotSelected
 	case !o.named(name):
 		d.Action, d.Reason = Skip, "the image was not found"
-	case o.Trigger.Type == trigger.ImageReady && now.Sub(o.Trigger.Time) < visibleAfter:
+	case o.Trigger.AnnouncesImage() && now.Sub(o.Trigger.Time) < visibleAfter:
 		d.Action, d.Reason = Wait, "the image cannot be seen yet"
 	default:
 		d.Action, d.Reason = Reject, "the image was not found"

@@ -200,7 +200,7 @@ func (h *Handler) requestGivenUp(item work.Item, imageName, amiName, why string)
 		Message: fmt.Sprintf("waited for %s: %s", waited, why),
 		Hint:    "When the cause is mended, request the image by name, or leave it to a nightly run that selects it.",
 	}
-	if item.Request.Ask.NamesAMI() {
+	if item.Request.Spec.CustomAMIName() {
 		document.Error.Hint = "When the cause is mended, request it again."
 	}
 	return document

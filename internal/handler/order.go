@@ -10,7 +10,7 @@ import (
 
 // order completes what a trigger asks for with what the stack decided. Its error names everything about the ask that
 // cannot be.
-func (h *Handler) order(t trigger.Trigger, ask trigger.Ask, only []string) (export.Order, error) {
+func (h *Handler) order(t trigger.Trigger, ask trigger.Spec, only []string) (export.Order, error) {
 	c := h.Config
 	order := export.Order{
 		Trigger:     t,
@@ -21,11 +21,11 @@ func (h *Handler) order(t trigger.Trigger, ask trigger.Ask, only []string) (expo
 		StackTags:   c.Tags,
 		RequestTags: ask.Tags,
 		AMIName:     ask.AMIName,
-		Chosen:      ask.NamesAMI(),
+		Chosen:      ask.CustomAMIName(),
 		CopyTags:    c.CopyImageTags,
 		DryRun:      ask.DryRun,
 	}
-	if t.Type != trigger.Request || c.RequestsWithinSelection {
+	if !t.ChoosesImages() || c.RequestsWithinSelection {
 		order.Bounds = c.Selection
 	}
 	var problems []error

@@ -9,7 +9,7 @@ import (
 
 // request plans what is left of a request again and starts what can be started now.
 func (h *Handler) request(ctx context.Context, item work.Item, left patience) (done bool) {
-	order, err := h.order(item.Trigger, item.Request.Ask, item.Request.Only)
+	order, err := h.order(item.Trigger, item.Request.Spec, item.Request.Only)
 	if err != nil {
 		// It was checked when it came; only a change of the stack in between can have made it impossible.
 		return h.giveUp(ctx, item, item.Request.Only, nil, err.Error())

@@ -44,7 +44,7 @@ func TestWhatWaits(t *testing.T) {
 	want := work.Item{
 		Trigger: trigger.Trigger{Type: trigger.Request, ID: "request-1", Time: two}, Since: two, Deadline: two.Add(waitDeadline),
 		Request: &work.Request{
-			Ask:  trigger.Ask{Images: []string{"build*"}, AMINameTemplate: "{image}-x", AMIDescription: "d", Tags: map[string]string{"Ticket": "7"}},
+			Spec: trigger.Spec{Images: []string{"build*"}, AMINameTemplate: "{image}-x", AMIDescription: "d", Tags: map[string]string{"Ticket": "7"}},
 			Only: []string{"building"},
 		},
 	}
@@ -158,7 +158,7 @@ func TestWholeRequestWaits(t *testing.T) {
 	item := n.queued()[0]
 	check(t, "request", work.Item{
 		Trigger: trigger.Trigger{Type: trigger.Request, ID: "request-1", Time: two}, Since: two, Deadline: two.Add(waitDeadline),
-		Request: &work.Request{Ask: trigger.Ask{ImageName: "base"}, Only: []string{"base"}},
+		Request: &work.Request{Spec: trigger.Spec{ImageName: "base"}, Only: []string{"base"}},
 	}, item)
 
 	check(t, "kept while AppStream cannot be read", []int{0}, n.batch(1, item))
@@ -211,10 +211,10 @@ func TestRequestGivenUp(t *testing.T) {
 			"b": "waited for 25h: cannot read AppStream's images and export tasks: DescribeImages: ServiceUnavailable: No.",
 		}, "", true},
 		{"a request that the stack no longer allows", work.Item{
-			Trigger: nightly, Since: two, Deadline: two.Add(30 * waitDeadline), Request: &work.Request{Ask: trigger.Ask{ImageName: "a", AMINameTemplate: "gone"}, Only: []string{"a"}},
+			Trigger: nightly, Since: two, Deadline: two.Add(30 * waitDeadline), Request: &work.Request{Spec: trigger.Spec{ImageName: "a", AMINameTemplate: "gone"}, Only: []string{"a"}},
 		}, nil, map[string]string{"a": `waited for 24h: the AMI name template "gone" lacks {image}: all images would get one name`}, "When the cause is mended, request it again.", false},
 		{"an AMI name that nightly runs do not make", work.Item{
-			Trigger: nightly, Since: two, Deadline: two.Add(waitDeadline), Request: &work.Request{Ask: trigger.Ask{ImageName: "a", AMIName: "golden"}, Only: []string{"a"}},
+			Trigger: nightly, Since: two, Deadline: two.Add(waitDeadline), Request: &work.Request{Spec: trigger.Spec{ImageName: "a", AMIName: "golden"}, Only: []string{"a"}},
 		}, func(n *night) { n.build("a") }, map[string]string{"a": "waited for 24h: the image is CREATING"}, "When the cause is mended, request it again.", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -458,7 +458,7 @@ func TestMoreThanOneMessageHolds(t *testing.T) {
 	for i := range 47 {
 		tags[fmt.Sprintf("%0128d", i)] = fmt.Sprintf("%0256d", i)
 	}
-	named, err := json.Marshal(trigger.Ask{Images: names, Tags: tags})
+	named, err := json.Marshal(trigger.Spec{Images: names, Tags: tags})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -482,7 +482,7 @@ func TestMoreThanOneMessageHolds(t *testing.T) {
 				n.must(err)
 				queued = append(queued, item.Request.Only...)
 				if name != "a sweep" {
-					check(t, "images that the message asks for by their names", item.Request.Only, item.Request.Ask.Images)
+					check(t, "images that the message asks for by their names", item.Request.Only, item.Request.Spec.Images)
 				}
 			}
 			slices.Sort(queued)
@@ -511,7 +511,7 @@ func TestLargestRequest(t *testing.T) {
 		}
 		return tags
 	}
-	ask := trigger.Ask{
+	ask := trigger.Spec{
 		Images: names, Tag: tags(50), Tags: tags(47),
 		AMINameTemplate: "{image}" + strings.Repeat("x", 1017), AMIDescription: strings.Repeat("\x01", 1024),
 	}

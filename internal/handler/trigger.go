@@ -16,7 +16,7 @@ import (
 // trigger handles a schedule, an image-ready event or a request: what can be started now is started and announced,
 // the rest goes to the queue.
 func (h *Handler) trigger(ctx context.Context, input trigger.Input) (any, error) {
-	order, err := h.order(input.Trigger, input.Ask, nil)
+	order, err := h.order(input.Trigger, input.Spec, nil)
 	if err != nil {
 		return nil, &InvalidInput{err}
 	}
@@ -25,7 +25,7 @@ func (h *Handler) trigger(ctx context.Context, input trigger.Input) (any, error)
 		Trigger:  input.Trigger,
 		Since:    now,
 		Deadline: now.Add(h.Config.WaitDeadline),
-		Request:  &work.Request{Ask: input.Ask},
+		Request:  &work.Request{Spec: input.Spec},
 	}
 	tally, err := h.run(ctx, order)
 	if err != nil {
@@ -88,7 +88,7 @@ func (h *Handler) count(order export.Order, tally *tally) {
 	if order.Only != nil {
 		return
 	}
-	if order.Trigger.Type == trigger.Schedule {
+	if order.Trigger.Scheduled() {
 		h.Metrics.Count(metrics.Sweeps, 1)
 	}
 	h.Metrics.Count(metrics.ImagesSelected, tally.selected)
@@ -112,7 +112,7 @@ func (h *Handler) sendRest(ctx context.Context, request work.Item, names []strin
 			count++
 		}
 		item := request
-		item.Request = &work.Request{Ask: narrow(request.Request.Ask, names[:count]), Only: names[:count]}
+		item.Request = &work.Request{Spec: narrow(request.Request.Spec, names[:count]), Only: names[:count]}
 		problems = append(problems, h.Queue.Send(ctx, item, item.Delay(now)))
 		names = names[count:]
 	}
@@ -121,7 +121,7 @@ func (h *Handler) sendRest(ctx context.Context, request work.Item, names []strin
 
 // narrow leaves out the names that an ask no longer means where only these images are left of it: a request may name more
 // than one message holds. Patterns stay, so that an image means the same by name or by pattern as before.
-func narrow(ask trigger.Ask, only []string) trigger.Ask {
+func narrow(ask trigger.Spec, only []string) trigger.Spec {
 	left := make(map[string]bool, len(only))
 	for _, name := range only {
 		left[name] = true

@@ -52,28 +52,28 @@ var samples = map[string]trigger.Input{
 
 	"create-image.json": {
 		Trigger: trigger.Trigger{Type: trigger.ImageReady, ID: "c41c1d9e-31a3-4f5e-bb6c-2f9f3c6a7d10", Time: at("2026-11-23T10:15:00Z")},
-		Ask:     trigger.Ask{ImageName: "win2022-base-7"},
+		Spec:    trigger.Spec{ImageName: "win2022-base-7"},
 	},
 	"create-updated-image.json": {
 		Trigger: trigger.Trigger{Type: trigger.ImageReady, ID: "7f1b5c1c-49a5-4a63-9c53-6d4b93f3de02", Time: at("2026-11-23T11:30:12Z")},
-		Ask:     trigger.Ask{ImageName: "win2022-base-8"},
+		Spec:    trigger.Spec{ImageName: "win2022-base-8"},
 	},
 	"create-imported-image.json": {
 		Trigger: trigger.Trigger{Type: trigger.ImageReady, ID: "1e3d5c7b-9a8f-4e6d-8c4b-2a1f0e9d8c7b", Time: at("2026-11-23T12:05:31Z")},
-		Ask:     trigger.Ask{ImageName: "win2025-imported-1"},
+		Spec:    trigger.Spec{ImageName: "win2025-imported-1"},
 	},
 	"copy-image.json": {
 		Trigger: trigger.Trigger{Type: trigger.ImageReady, ID: "3c5b7a99-8e7d-4c6b-9a5f-4e3d2c1b0a9f", Time: at("2026-11-23T13:45:09Z")},
-		Ask:     trigger.Ask{ImageName: "win2022-base-7-copy"},
+		Spec:    trigger.Spec{ImageName: "win2022-base-7-copy"},
 	},
 	"image-ready.json": {
 		Trigger: trigger.Trigger{Type: trigger.ImageReady, ID: "d3e5f709-1b2c-4d3e-9f40-5162738495a6", Time: at("2026-11-23T14:20:00Z")},
-		Ask:     trigger.Ask{ImageName: "win2025-dev-3"},
+		Spec:    trigger.Spec{ImageName: "win2025-dev-3"},
 	},
 
 	"request.json": {
 		Trigger: trigger.Trigger{Type: trigger.Request, ID: here.RequestID, Time: invoked},
-		Ask: trigger.Ask{
+		Spec: trigger.Spec{
 			Images:          []string{"prod-*", "!prod-test"},
 			Tag:             map[string]string{"Backup": "yes"},
 			AMINameTemplate: "{image}-before-migration-{date}",
@@ -83,11 +83,11 @@ var samples = map[string]trigger.Input{
 	},
 	"request-image.json": {
 		Trigger: trigger.Trigger{Type: trigger.Request, ID: here.RequestID, Time: invoked},
-		Ask:     trigger.Ask{ImageName: "win2022-base-7", AMIName: "win2022-base-7-golden"},
+		Spec:    trigger.Spec{ImageName: "win2022-base-7", AMIName: "win2022-base-7-golden"},
 	},
 	"request-dry-run.json": {
 		Trigger: trigger.Trigger{Type: trigger.Request, ID: here.RequestID, Time: invoked},
-		Ask:     trigger.Ask{Images: []string{"*"}, DryRun: true},
+		Spec:    trigger.Spec{Images: []string{"*"}, DryRun: true},
 	},
 
 	"create-updated-image-dry-run.json": {Ignored: "CreateUpdatedImage was a dry run, so no image is made"},

@@ -50,12 +50,12 @@ func call(name string, parameters map[string]any, more ...any) map[string]any {
 func imageReady(name string) trigger.Input {
 	return trigger.Input{
 		Trigger: trigger.Trigger{Type: trigger.ImageReady, ID: "7f1b5c1c-49a5-4a63-9c53-6d4b93f3de02", Time: at("2026-11-23T11:30:12Z")},
-		Ask:     trigger.Ask{ImageName: name},
+		Spec:    trigger.Spec{ImageName: name},
 	}
 }
 
-func request(ask trigger.Ask) trigger.Input {
-	return trigger.Input{Trigger: trigger.Trigger{Type: trigger.Request, ID: here.RequestID, Time: invoked}, Ask: ask}
+func request(ask trigger.Spec) trigger.Input {
+	return trigger.Input{Trigger: trigger.Trigger{Type: trigger.Request, ID: here.RequestID, Time: invoked}, Spec: ask}
 }
 
 func TestDecodeAccepts(t *testing.T) {
@@ -81,12 +81,12 @@ func TestDecodeAccepts(t *testing.T) {
 		"a year of five digits":      {`{"source":"aws.scheduler","resources":["x"],"time":"9999-12-31T23:59:59-01:00"}`, byHand},
 		"fields that AWS adds later": {`{"source":"aws.scheduler","resources":["` + scheduleARN + `"],"time":"2026-11-23T02:00:00Z","detail":{"new":1},"new-field":{"deep":[1]}}`, nightly},
 
-		"one image":         {`{"imageName":"win"}`, request(trigger.Ask{ImageName: "win"})},
-		"with its AMI name": {`{"images":["win"],"amiName":"win-golden"}`, request(trigger.Ask{Images: []string{"win"}, AMIName: "win-golden"})},
-		"tag only":          {`{"tag":{"Backup":"yes"}}`, request(trigger.Ask{Tag: map[string]string{"Backup": "yes"}})},
-		"only a dry run":    {`{"dryRun":true}`, request(trigger.Ask{DryRun: true})},
-		"no description":    {`{"amiDescription":"","tags":{}}`, request(trigger.Ask{Tags: map[string]string{}})},
-		"a name twice: the later one counts, as in every JSON reader": {`{"imageName":"a","imageName":"b"}`, request(trigger.Ask{ImageName: "b"})},
+		"one image":         {`{"imageName":"win"}`, request(trigger.Spec{ImageName: "win"})},
+		"with its AMI name": {`{"images":["win"],"amiName":"win-golden"}`, request(trigger.Spec{Images: []string{"win"}, AMIName: "win-golden"})},
+		"tag only":          {`{"tag":{"Backup":"yes"}}`, request(trigger.Spec{Tag: map[string]string{"Backup": "yes"}})},
+		"only a dry run":    {`{"dryRun":true}`, request(trigger.Spec{DryRun: true})},
+		"no description":    {`{"amiDescription":"","tags":{}}`, request(trigger.Spec{Tags: map[string]string{}})},
+		"a name twice: the later one counts, as in every JSON reader": {`{"imageName":"a","imageName":"b"}`, request(trigger.Spec{ImageName: "b"})},
 
 		"an update": {string(event(t, map[string]any{"detail": call("CreateUpdatedImage", map[string]any{"newImageName": "win-8"})})), imageReady("win-8")},
 		"an import": {string(event(t, map[string]any{"detail": call("CreateImportedImage", map[string]any{"name": "win-8"})})), imageReady("win-8")},
@@ -109,7 +109,7 @@ func TestDecodeAccepts(t *testing.T) {
 		"somebody's own event": {string(event(t, map[string]any{"id": "7f1b5c1c-49a5-4a63-9c53-6d4b93f3de02", "source": "my.pipeline", "detail-type": "AppStream Image Ready",
 			"detail": map[string]any{"imageName": "win-8", "more": 1}})), imageReady("win-8")},
 		"somebody's own event, by hand": {`{"detail-type":"AppStream Image Ready","detail":{"imageName":"win-8"}}`,
-			trigger.Input{Trigger: trigger.Trigger{Type: trigger.ImageReady, ID: here.RequestID, Time: invoked}, Ask: trigger.Ask{ImageName: "win-8"}}},
+			trigger.Input{Trigger: trigger.Trigger{Type: trigger.ImageReady, ID: here.RequestID, Time: invoked}, Spec: trigger.Spec{ImageName: "win-8"}}},
 
 		"a batch": {`{"Records":[
 			{"messageId":"m1","receiptHandle":"r1","body":"{}","eventSource":"aws:sqs","attributes":{"ApproximateReceiveCount":"7","SentTimestamp":"1"},"awsRegion":"eu-west-1"},
@@ -344,7 +344,7 @@ func TestIDFitsATagValue(t *testing.T) {
 
 // No trigger can choose the role, the account or the Region: there is no such field to fill.
 func TestAskHasNoOtherFields(t *testing.T) {
-	encoded, err := json.Marshal(trigger.Ask{Images: []string{"a"}, ImageName: "a", Tag: map[string]string{"a": ""}, AMIName: "a",
+	encoded, err := json.Marshal(trigger.Spec{Images: []string{"a"}, ImageName: "a", Tag: map[string]string{"a": ""}, AMIName: "a",
 		AMINameTemplate: "a", AMIDescription: "a", Tags: map[string]string{"a": ""}, DryRun: true})
 	if err != nil {
 		t.Fatal(err)
@@ -407,8 +407,8 @@ func checkTrigger(t *testing.T, input trigger.Input) {
 	switch got.Type {
 	case trigger.Schedule, trigger.Request:
 	case trigger.ImageReady:
-		if diff := cmp.Diff(trigger.Ask{ImageName: input.Ask.ImageName}, input.Ask); input.Ask.ImageName == "" || diff != "" {
-			t.Errorf("an event asks for more than one image by name: %+v", input.Ask)
+		if diff := cmp.Diff(trigger.Spec{ImageName: input.Spec.ImageName}, input.Spec); input.Spec.ImageName == "" || diff != "" {
+			t.Errorf("an event asks for more than one image by name: %+v", input.Spec)
 		}
 	default:
 		t.Errorf("type = %q", got.Type)
@@ -422,8 +422,8 @@ func checkTrigger(t *testing.T, input trigger.Input) {
 	// A trigger travels in work messages and notifications; one that cannot would start exports and announce none.
 	encoded, err := json.Marshal(struct {
 		trigger.Trigger
-		trigger.Ask
-	}{got, input.Ask})
+		trigger.Spec
+	}{got, input.Spec})
 	if err != nil {
 		t.Fatalf("it cannot be encoded: %v", err)
 	}

@@ -111,7 +111,7 @@ func TestQueueSends(t *testing.T) {
 func TestQueueSendsAnyCharacter(t *testing.T) {
 	sqs, queue := newQueue(t, http.StatusOK, accepted)
 	item := request()
-	item.Request.Ask.AMIDescription = "\x00\x01\x1f\x7f\u2028\ufffd\ufffe\uffff\U0001F600\U0010FFFF\\uffff"
+	item.Request.Spec.AMIDescription = "\x00\x01\x1f\x7f\u2028\ufffd\ufffe\uffff\U0001F600\U0010FFFF\\uffff"
 	if err := queue.Send(t.Context(), item, time.Minute); err != nil {
 		t.Fatal(err)
 	}

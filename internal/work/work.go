@@ -24,7 +24,7 @@ type Item struct {
 
 // Request still has images to start.
 type Request struct {
-	Ask trigger.Ask `json:"ask"`
+	Spec trigger.Spec `json:"ask"`
 	// Only names the images that are left; nil where AppStream could not even be read yet.
 	Only []string `json:"only,omitempty"`
 }

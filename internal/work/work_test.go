@@ -27,7 +27,7 @@ func base() work.Item {
 func request() work.Item {
 	item := base()
 	item.Request = &work.Request{
-		Ask: trigger.Ask{Images: []string{"prod-*", "!prod-test"}, Tag: map[string]string{"Backup": "yes"}, AMINameTemplate: "{image}-{date}",
+		Spec: trigger.Spec{Images: []string{"prod-*", "!prod-test"}, Tag: map[string]string{"Backup": "yes"}, AMINameTemplate: "{image}-{date}",
 			AMIDescription: "Ünïcode <&>\n\"quoted\"", Tags: map[string]string{"a": "b"}},
 		Only: []string{"prod-1", "prod-2"},
 	}

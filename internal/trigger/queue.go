@@ -2,13 +2,27 @@ package trigger
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 )
 
-// sqsBatch is what Lambda's event source mapping sends.
+// queue is a batch of messages that Lambda's event source mapping has read from the work queue.
 // https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+type queue struct{}
+
+func (queue) accepts() string { return "batches of this stack's work queue" }
+
+func (queue) matches(p payload) bool { return p.has("Records") }
+
+// Record is one message of the work queue.
+type Record struct {
+	MessageID     string
+	ReceiptHandle string
+	Body          string
+	Receives      int // how often it has been received, this time included
+}
+
+// sqsBatch is what the event source mapping sends.
 type sqsBatch struct {
 	Records []struct {
 		MessageID     string `json:"messageId"`
@@ -21,18 +35,18 @@ type sqsBatch struct {
 	} `json:"Records"`
 }
 
-func decodeBatch(payload []byte) (Input, error) {
+func (queue) decode(p payload, _ Invocation) (Input, error) {
 	var batch sqsBatch
-	if err := json.Unmarshal(payload, &batch); err != nil {
-		return Input{}, fmt.Errorf("the Records cannot be read: %s; %s", plain(err), accepted)
+	if err := json.Unmarshal(p.raw, &batch); err != nil {
+		return Input{}, refuse("the Records cannot be read: %s", explain(err))
 	}
 	if len(batch.Records) == 0 {
-		return Input{}, errors.New("the batch has no Records; " + accepted)
+		return Input{}, refuse("the batch has no Records")
 	}
 	records := make([]Record, 0, len(batch.Records))
 	for i, r := range batch.Records {
 		if r.EventSource != "aws:sqs" {
-			return Input{}, fmt.Errorf("message Records[%d] comes from %.64q; %s", i, r.EventSource, accepted)
+			return Input{}, refuse("message Records[%d] comes from %s", i, quote(r.EventSource))
 		}
 		if r.MessageID == "" {
 			return Input{}, fmt.Errorf("message Records[%d] has no messageId", i)
