@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
 	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/appstream"
 	"appstream-ami-exporter/internal/localaws/localtest"
 )
 
@@ -26,7 +27,7 @@ func TestWithTheRealAWSCommand(t *testing.T) {
 	}
 	aws := localtest.Tool(t, "aws", "https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html")
 	moto := localtest.Moto(t)
-	account := localtest.Start(t, localaws.AccountOptions{AppStream: localaws.AppStreamOptions{
+	account := localtest.Start(t, localaws.AccountOptions{AppStream: appstream.Options{
 		ExportDuration: func(image, _ string) time.Duration {
 			if image == "win2022-long-1" {
 				return time.Hour
@@ -80,8 +81,8 @@ func TestWithTheRealAWSCommand(t *testing.T) {
 	}
 }
 
-func furnish(appStream *localaws.AppStream) {
-	for _, image := range []localaws.Image{
+func furnish(appStream *appstream.Server) {
+	for _, image := range []appstream.Image{
 		{Name: "win2022-base-7"}, {Name: "win2022-long-1"}, {Name: "win2022-new-1", State: types.ImageStateCreating},
 		{Name: "win2019-legacy", Platform: types.PlatformTypeWindowsServer2019},
 	} {

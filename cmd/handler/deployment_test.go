@@ -17,7 +17,9 @@ import (
 
 	"appstream-ami-exporter/internal/config"
 	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/appstream"
 	"appstream-ami-exporter/internal/localaws/localtest"
+	"appstream-ami-exporter/internal/localaws/template"
 	"appstream-ami-exporter/internal/notify"
 	"appstream-ami-exporter/internal/notify/notifytest"
 )
@@ -121,10 +123,10 @@ func runNight(t *testing.T, endpoint string, stack deployment) {
 		t.Fatal(err)
 	}
 
-	appstream := localaws.NewAppStream(localaws.AppStreamOptions{Account: account, Region: region,
+	emulator := appstream.New(appstream.Options{Account: account, Region: region,
 		ExportRoles: []string{stack.Outputs["ExportRole"]}})
-	appstream.PutImage(localaws.Image{Name: "win2022", CreatedTime: made, Tags: map[string]string{"Backup": "yes"}})
-	gateway := localaws.NewGateway(localaws.GatewayOptions{AppStream: appstream, Latency: 2 * time.Millisecond})
+	emulator.PutImage(appstream.Image{Name: "win2022", CreatedTime: made, Tags: map[string]string{"Backup": "yes"}})
+	gateway := localaws.NewGateway(localaws.GatewayOptions{AppStream: emulator, Latency: 2 * time.Millisecond})
 	t.Cleanup(func() {
 		if err := gateway.Close(); err != nil {
 			t.Error(err)
@@ -144,7 +146,7 @@ func runNight(t *testing.T, endpoint string, stack deployment) {
 	if len(stack.ScheduleInputs) != 1 {
 		t.Fatalf("%d schedules, want 1", len(stack.ScheduleInputs))
 	}
-	schedule := localaws.StackSchedule{ARN: "arn:aws:scheduler:" + region + ":" + account + ":schedule/default/nightly",
+	schedule := template.Schedule{ARN: "arn:aws:scheduler:" + region + ":" + account + ":schedule/default/nightly",
 		Input: stack.ScheduleInputs[0]}
 	payload, err := schedule.Payload(scheduled)
 	if err != nil {
@@ -158,7 +160,7 @@ func runNight(t *testing.T, endpoint string, stack deployment) {
 		t.Fatalf("the function reports %s: %s", result.ErrorType, result.ErrorMessage)
 	}
 
-	tasks := appstream.Tasks()
+	tasks := emulator.Tasks()
 	if len(tasks) != 1 || tasks[0].AMIName != amiOf("win2022") {
 		t.Fatalf("exports: %+v, want one to %s; the function's reply: %s", tasks, amiOf("win2022"), result.Payload)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
 	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/appstream"
 	"appstream-ami-exporter/internal/localaws/localtest"
 )
 
@@ -19,11 +20,11 @@ func TestDecisionsInTheLog(t *testing.T) {
 	t.Parallel()
 	log := &localtest.Log{}
 	a := localtest.Start(t, localaws.AccountOptions{OnLog: log.Add, Scale: 1,
-		AppStream: localaws.AppStreamOptions{NewID: counted(), ExportDuration: endless.ExportDuration}})
+		AppStream: appstream.Options{NewID: counted(), ExportDuration: endless.ExportDuration}})
 	put(a, "base", "running")
 	exportByHand(t, a, "running", amiOf("running"))
-	a.AppStream.PutImage(localaws.Image{Name: "building", CreatedTime: made, State: types.ImageStateCreating})
-	a.AppStream.PutImage(localaws.Image{Name: "legacy", CreatedTime: made, Platform: types.PlatformTypeWindows})
+	a.AppStream.PutImage(appstream.Image{Name: "building", CreatedTime: made, State: types.ImageStateCreating})
+	a.AppStream.PutImage(appstream.Image{Name: "legacy", CreatedTime: made, Platform: types.PlatformTypeWindows})
 	result := localtest.Invoke(t, a, []byte(`{"images":["base","building","running","legacy","missing"]}`))
 
 	type decision struct{ level, decision, amiName, taskID, reason string }
@@ -118,8 +119,8 @@ func TestFailuresAreErrors(t *testing.T) {
 	log := &localtest.Log{}
 	a := localtest.Start(t, localaws.AccountOptions{OnLog: log.Add})
 	put(a, "base", "refused")
-	a.AppStream.SetOutcome("base", localaws.ExportOutcome{End: types.ExportImageTaskStateFailed,
-		Errors: []localaws.ExportError{{Code: "InternalError", Message: "Broken."}}})
+	a.AppStream.SetOutcome("base", appstream.Outcome{End: types.ExportImageTaskStateFailed,
+		Errors: []appstream.TaskError{{Code: "InternalError", Message: "Broken."}}})
 	a.Gateway.SetFault(func(call localaws.Call) localaws.Effect {
 		if call.Action == "CreateExportImageTask" && call.Param("ImageName") == "refused" {
 			return localaws.Effect{Kind: localaws.Refuse, Code: "InvalidRoleException", Message: "No."}

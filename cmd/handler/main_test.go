@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/appstream"
 	"appstream-ami-exporter/internal/localaws/localtest"
 	"appstream-ami-exporter/internal/notify"
 )
@@ -33,7 +34,7 @@ var (
 )
 
 // endless is an AppStream whose exports do not end while a test runs.
-var endless = localaws.AppStreamOptions{ExportDuration: func(string, string) time.Duration { return time.Hour }}
+var endless = appstream.Options{ExportDuration: func(string, string) time.Duration { return time.Hour }}
 
 // amiOf is the name that the template's default gives the AMI of an image.
 func amiOf(image string) string { return image + "-20261120T101500Z" }
@@ -41,7 +42,7 @@ func amiOf(image string) string { return image + "-20261120T101500Z" }
 // put adds images that can be exported at once.
 func put(a *localaws.Account, names ...string) {
 	for _, name := range names {
-		a.AppStream.PutImage(localaws.Image{Name: name, CreatedTime: made})
+		a.AppStream.PutImage(appstream.Image{Name: name, CreatedTime: made})
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
 	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/appstream"
 	"appstream-ami-exporter/internal/localaws/localtest"
 	"appstream-ami-exporter/internal/notify"
 )
@@ -21,7 +22,7 @@ func TestNight(t *testing.T) {
 	log := &localtest.Log{}
 	a := localtest.Start(t, localaws.AccountOptions{
 		Parameters: map[string]string{"Images": "*,!test-*"},
-		AppStream: localaws.AppStreamOptions{
+		AppStream: appstream.Options{
 			MaxConcurrentExports: 2,
 			// Long enough for the limit to be met for certain, on a busy machine too.
 			ExportDuration: func(string, string) time.Duration { return 400 * time.Millisecond },
@@ -29,15 +30,15 @@ func TestNight(t *testing.T) {
 		OnLog: log.Add,
 	})
 	put(a, "base", "office", "cad", "test-1")
-	a.AppStream.SetOutcome("office", localaws.ExportOutcome{End: types.ExportImageTaskStateFailed, Errors: []localaws.ExportError{
+	a.AppStream.SetOutcome("office", appstream.Outcome{End: types.ExportImageTaskStateFailed, Errors: []appstream.TaskError{
 		{Code: "InternalError", Message: "The snapshot could not be copied."}, {Code: "Client.Second", Message: "Nor could this."},
 	}})
-	for _, image := range []localaws.Image{
+	for _, image := range []appstream.Image{
 		{Name: "building", State: types.ImageStateCreating},
 		{Name: "imported", State: types.ImageStateImporting, Platform: types.PlatformTypeWindowsServer2025},
 		{Name: "shared", SharedWithOthers: true, Visibility: types.VisibilityTypeShared},
 		{Name: "marked", Tags: map[string]string{"appstream-ami-exporter:ami-name": amiOf("marked")}},
-		{Name: "broken", State: types.ImageStateFailed, StateChangeReason: localaws.StateChangeReason{Message: "No disk."}},
+		{Name: "broken", State: types.ImageStateFailed, StateChangeReason: appstream.StateChangeReason{Message: "No disk."}},
 		{Name: "leaving", State: types.ImageStateDeleting},
 		{Name: "legacy", Platform: types.PlatformTypeWindowsServer2019},
 		{Name: "linux", Platform: types.PlatformTypeRockyLinux8},
@@ -54,7 +55,7 @@ func TestNight(t *testing.T) {
 	}
 	log.Await(t, "run finished")
 	// An image builder begins while the night's work goes on; its event comes at PENDING.
-	a.AppStream.PutImage(localaws.Image{Name: "win2022-base-7", CreatedTime: made, State: types.ImageStatePending})
+	a.AppStream.PutImage(appstream.Image{Name: "win2022-base-7", CreatedTime: made, State: types.ImageStatePending})
 	matched, err := a.PutEvent(localtest.Event(t, "create-image.json"))
 	if err != nil || !matched {
 		t.Fatalf("the rules take the event: %v, %v", matched, err)
@@ -155,10 +156,10 @@ func checkMarks(t *testing.T, a *localaws.Account) {
 func TestDocumentsOfAnExport(t *testing.T) {
 	t.Parallel()
 	a := localtest.Start(t, localaws.AccountOptions{
-		AppStream:  localaws.AppStreamOptions{NewID: counted()},
+		AppStream:  appstream.Options{NewID: counted()},
 		Parameters: map[string]string{"AmiTags": "Team=Desktop,Stage=stack"},
 	})
-	a.AppStream.PutImage(localaws.Image{Name: "base", CreatedTime: made, Tags: map[string]string{
+	a.AppStream.PutImage(appstream.Image{Name: "base", CreatedTime: made, Tags: map[string]string{
 		"Owner": "image", "Team": "image", "Stage": "image", "appstream-ami-exporter:ami-name": "an older AMI",
 	}})
 	// Truncated as the documents are.
@@ -222,7 +223,7 @@ func TestAMITagsAndDescription(t *testing.T) {
 			t.Parallel()
 			a := localtest.Start(t, localaws.AccountOptions{Parameters: map[string]string{"AmiTags": "Team=Desktop,Stage=stack",
 				"CopyImageTags": test.copyTags}})
-			a.AppStream.PutImage(localaws.Image{Name: "base", CreatedTime: made,
+			a.AppStream.PutImage(appstream.Image{Name: "base", CreatedTime: made,
 				Tags: map[string]string{"Owner": "image", "Team": "image"}})
 			result := localtest.Invoke(t, a, []byte(payload))
 			localtest.Settle(t, a)

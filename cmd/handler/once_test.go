@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
 	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/appstream"
 	"appstream-ami-exporter/internal/localaws/localtest"
 	"appstream-ami-exporter/internal/notify"
 )
@@ -111,7 +112,7 @@ func TestImageMadeAgain(t *testing.T) {
 	a := localtest.Start(t, localaws.AccountOptions{})
 	put(a, "base")
 	fire(t, a, scheduled)
-	a.AppStream.PutImage(localaws.Image{Name: "base", CreatedTime: made.Add(day)})
+	a.AppStream.PutImage(appstream.Image{Name: "base", CreatedTime: made.Add(day)})
 	fire(t, a, scheduled.Add(2*day))
 	check(t, "tasks", map[string][]types.ExportImageTaskState{amiOf("base"): completed, "base-20261121T101500Z": completed}, tasksOf(a))
 }
@@ -122,8 +123,8 @@ func TestThreeFailures(t *testing.T) {
 	log := &localtest.Log{}
 	a := localtest.Start(t, localaws.AccountOptions{OnLog: log.Add})
 	put(a, "base")
-	a.AppStream.SetOutcome("base", localaws.ExportOutcome{End: types.ExportImageTaskStateFailed},
-		localaws.ExportOutcome{End: types.ExportImageTaskStateTimedOut}, localaws.ExportOutcome{End: types.ExportImageTaskStateFailed})
+	a.AppStream.SetOutcome("base", appstream.Outcome{End: types.ExportImageTaskStateFailed},
+		appstream.Outcome{End: types.ExportImageTaskStateTimedOut}, appstream.Outcome{End: types.ExportImageTaskStateFailed})
 	for night := range 5 {
 		fire(t, a, scheduled.Add(time.Duration(night)*day))
 	}
@@ -145,9 +146,9 @@ func TestThreeFailures(t *testing.T) {
 // A FIFO topic delivers in order for each image, and passes over what comes twice.
 func TestFIFOTopic(t *testing.T) {
 	t.Parallel()
-	a := localtest.Start(t, localaws.AccountOptions{FIFOTopic: true, AppStream: localaws.AppStreamOptions{NewID: counted()}})
+	a := localtest.Start(t, localaws.AccountOptions{FIFOTopic: true, AppStream: appstream.Options{NewID: counted()}})
 	put(a, "base")
-	a.AppStream.PutImage(localaws.Image{Name: "legacy", Platform: types.PlatformTypeWindows})
+	a.AppStream.PutImage(appstream.Image{Name: "legacy", Platform: types.PlatformTypeWindows})
 	request(t, a, `{"images":["base","legacy"]}`)
 	localtest.Settle(t, a)
 

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
 	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/appstream"
 	"appstream-ami-exporter/internal/localaws/localtest"
 	"appstream-ami-exporter/internal/notify"
 )
@@ -149,7 +150,7 @@ func TestExportLimit(t *testing.T) {
 	t.Parallel()
 	// AppStream's time stands still until the first run is over, and then jumps.
 	var over atomic.Bool
-	a := localtest.Start(t, localaws.AccountOptions{AppStream: localaws.AppStreamOptions{
+	a := localtest.Start(t, localaws.AccountOptions{AppStream: appstream.Options{
 		MaxConcurrentExports: 1,
 		Now: func() time.Time {
 			if over.Load() {
@@ -192,15 +193,15 @@ func TestUnfitImages(t *testing.T) {
 	t.Parallel()
 	const windows = "AppStream exports images of Windows Server 2022 and 2025 only."
 	for _, test := range []struct {
-		image        localaws.Image
+		image        appstream.Image
 		reason, hint string
 	}{
-		{localaws.Image{State: types.ImageStateFailed, StateChangeReason: localaws.StateChangeReason{Message: "No disk."}},
+		{appstream.Image{State: types.ImageStateFailed, StateChangeReason: appstream.StateChangeReason{Message: "No disk."}},
 			"the image failed: No disk.", "Build the image again; AppStream exports only images that are AVAILABLE."},
-		{localaws.Image{State: types.ImageStateDeleting}, "the image is being deleted",
+		{appstream.Image{State: types.ImageStateDeleting}, "the image is being deleted",
 			"Nothing can be done any more: AppStream exports only images that are AVAILABLE."},
-		{localaws.Image{Platform: types.PlatformTypeAmazonLinux2}, "platform AMAZON_LINUX2 cannot be exported", windows},
-		{localaws.Image{Owner: "210987654321", Visibility: types.VisibilityTypeShared}, "the image was not found",
+		{appstream.Image{Platform: types.PlatformTypeAmazonLinux2}, "platform AMAZON_LINUX2 cannot be exported", windows},
+		{appstream.Image{Owner: "210987654321", Visibility: types.VisibilityTypeShared}, "the image was not found",
 			"Check the name: account 123456789012 has no AppStream image of that name of its own in eu-west-1. Images shared by others " +
 				"and AWS's own cannot be exported."},
 	} {
@@ -229,37 +230,37 @@ func TestStatesOfATask(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		begins []types.ExportImageTaskState
-		end    localaws.ExportOutcome
+		end    appstream.Outcome
 		want   notify.Type
 		state  string
 		err    *notify.Error
 	}{
-		{"unknown states, then COMPLETED", []types.ExportImageTaskState{"PENDING", "RUNNING", "", "EXPORTING"}, localaws.ExportOutcome{},
+		{"unknown states, then COMPLETED", []types.ExportImageTaskState{"PENDING", "RUNNING", "", "EXPORTING"}, appstream.Outcome{},
 			notify.ExportCompleted, "COMPLETED", nil},
 		{"no state, then FAILED without a reason", []types.ExportImageTaskState{""},
-			localaws.ExportOutcome{End: types.ExportImageTaskStateFailed},
+			appstream.Outcome{End: types.ExportImageTaskStateFailed},
 			notify.ExportFailed, "FAILED", failed("FAILED", "AppStream gives no reason")},
 		{"TIMED_OUT without a reason", []types.ExportImageTaskState{"EXPORTING"},
-			localaws.ExportOutcome{End: types.ExportImageTaskStateTimedOut},
+			appstream.Outcome{End: types.ExportImageTaskStateTimedOut},
 			notify.ExportFailed, "TIMED_OUT", failed("TIMED_OUT", "AppStream gives no reason")},
-		{"TIMED_OUT with a reason", nil, localaws.ExportOutcome{End: types.ExportImageTaskStateTimedOut,
-			Errors: []localaws.ExportError{{Code: "Timeout", Message: "Too slow."}}},
+		{"TIMED_OUT with a reason", nil, appstream.Outcome{End: types.ExportImageTaskStateTimedOut,
+			Errors: []appstream.TaskError{{Code: "Timeout", Message: "Too slow."}}},
 			notify.ExportFailed, "TIMED_OUT", failed("Timeout", "Too slow.")},
-		{"FAILED with a reason without a code", nil, localaws.ExportOutcome{End: types.ExportImageTaskStateFailed,
-			Errors: []localaws.ExportError{{Message: "Just so."}}},
+		{"FAILED with a reason without a code", nil, appstream.Outcome{End: types.ExportImageTaskStateFailed,
+			Errors: []appstream.TaskError{{Message: "Just so."}}},
 			notify.ExportFailed, "FAILED", failed("FAILED", "Just so.")},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			var hours atomic.Int64 // that have passed for AppStream
 			log := &localtest.Log{}
-			a := localtest.Start(t, localaws.AccountOptions{OnLog: log.Add, AppStream: localaws.AppStreamOptions{
+			a := localtest.Start(t, localaws.AccountOptions{OnLog: log.Add, AppStream: appstream.Options{
 				Now: func() time.Time { return time.Now().Add(time.Duration(hours.Load()) * time.Hour) },
 			}})
 			put(a, "base")
 			outcome := test.end
 			for _, state := range test.begins {
-				outcome.Begins = append(outcome.Begins, localaws.ExportPhase{State: state, For: time.Hour})
+				outcome.Begins = append(outcome.Begins, appstream.Phase{State: state, For: time.Hour})
 			}
 			outcome.After = max(time.Millisecond, time.Duration(len(test.begins))*time.Hour)
 			a.AppStream.SetOutcome("base", outcome)

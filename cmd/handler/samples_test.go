@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
 	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/appstream"
 	"appstream-ami-exporter/internal/localaws/localtest"
 	"appstream-ami-exporter/internal/notify"
 )
@@ -109,9 +110,9 @@ func TestSamples(t *testing.T) {
 	for name, want := range samples {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a := localtest.Start(t, localaws.AccountOptions{AppStream: localaws.AppStreamOptions{NewID: counted()}})
+			a := localtest.Start(t, localaws.AccountOptions{AppStream: appstream.Options{NewID: counted()}})
 			for _, image := range want.images {
-				a.AppStream.PutImage(localaws.Image{Name: image, CreatedTime: made, Tags: map[string]string{"Backup": "yes"}})
+				a.AppStream.PutImage(appstream.Image{Name: image, CreatedTime: made, Tags: map[string]string{"Backup": "yes"}})
 			}
 			payload := localtest.Event(t, name)
 			result := localtest.Invoke(t, a, payload)
@@ -221,7 +222,7 @@ func TestSampleWatch(t *testing.T) {
 			return time.Now()
 		}
 	}
-	a := localtest.Start(t, localaws.AccountOptions{AppStream: localaws.AppStreamOptions{
+	a := localtest.Start(t, localaws.AccountOptions{AppStream: appstream.Options{
 		NewID: func() string { return id }, Now: now, ExportDuration: func(string, string) time.Duration { return time.Hour },
 	}})
 	put(a, "win2022-base-7")
@@ -271,7 +272,7 @@ func TestSampleRequest(t *testing.T) {
 				if slices.Contains(test.available, image) {
 					state = types.ImageStateAvailable
 				}
-				a.AppStream.PutImage(localaws.Image{Name: image, CreatedTime: made, State: state})
+				a.AppStream.PutImage(appstream.Image{Name: image, CreatedTime: made, State: state})
 			}
 			checkJSON(t, "reply", test.reply, localtest.Invoke(t, a, localtest.Event(t, "sqs-request.json")).Payload)
 

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
 	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/appstream"
 	"appstream-ami-exporter/internal/localaws/localtest"
 	"appstream-ami-exporter/internal/notify"
 )
@@ -19,10 +20,10 @@ func TestDryRun(t *testing.T) {
 	log := &localtest.Log{}
 	a := localtest.Start(t, localaws.AccountOptions{OnLog: log.Add, AppStream: endless})
 	put(a, "base", "done", "untagged")
-	a.AppStream.PutImage(localaws.Image{Name: "building", CreatedTime: made, State: types.ImageStateCreating})
-	a.AppStream.PutImage(localaws.Image{Name: "marked", CreatedTime: made,
+	a.AppStream.PutImage(appstream.Image{Name: "building", CreatedTime: made, State: types.ImageStateCreating})
+	a.AppStream.PutImage(appstream.Image{Name: "marked", CreatedTime: made,
 		Tags: map[string]string{"appstream-ami-exporter:ami-name": amiOf("marked")}})
-	a.AppStream.PutImage(localaws.Image{Name: "legacy", CreatedTime: made, Platform: types.PlatformTypeWindowsServer2016})
+	a.AppStream.PutImage(appstream.Image{Name: "legacy", CreatedTime: made, Platform: types.PlatformTypeWindowsServer2016})
 	exportByHand(t, a, "done", amiOf("done"))
 	tasksBefore, imagesBefore := len(a.AppStream.Tasks()), a.AppStream.Images()
 
@@ -112,7 +113,7 @@ func TestSelection(t *testing.T) {
 				if tag == "" {
 					tags = nil
 				}
-				a.AppStream.PutImage(localaws.Image{Name: image, CreatedTime: made, Tags: tags})
+				a.AppStream.PutImage(appstream.Image{Name: image, CreatedTime: made, Tags: tags})
 			}
 			got := request(t, a, test.payload)
 			check(t, "fates", test.want, got.fates())

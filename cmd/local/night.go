@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
 	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/appstream"
 )
 
 // night shows one: the schedule fires, an image becomes ready, exports run and end, and every notification is shown as it
@@ -53,9 +54,9 @@ func night(ctx context.Context, w io.Writer, bootstrap, template string) error {
 // newImage has an image builder begin an image, which CloudTrail reports while it is still PENDING.
 func newImage(account *localaws.Account, out *screen) error {
 	const name = "win2022-hr-2"
-	account.AppStream.PutImage(localaws.Image{
+	account.AppStream.PutImage(appstream.Image{
 		Name: name, State: types.ImageStatePending,
-		Becomes: []localaws.StateChange{{After: compressed(18 * time.Minute), State: types.ImageStateAvailable}},
+		Becomes: []appstream.StateChange{{After: compressed(18 * time.Minute), State: types.ImageStateAvailable}},
 	})
 	now := time.Now().UTC().Format(time.RFC3339)
 	event, err := json.Marshal(map[string]any{
@@ -129,7 +130,7 @@ func oneEvent(ctx context.Context, w io.Writer, bootstrap, template, path string
 	furnish(account.AppStream)
 	// The images that the samples in events/ name beside those of the night.
 	for _, name := range []string{"prod-office-1", "prod-test", "win2022-base-8", "win2025-imported-1", "win2022-base-7-copy", "win2025-dev-3"} {
-		account.AppStream.PutImage(localaws.Image{Name: name, Tags: map[string]string{"Backup": "yes"}})
+		account.AppStream.PutImage(appstream.Image{Name: name, Tags: map[string]string{"Backup": "yes"}})
 	}
 	stopMail := out.showMail(account)
 	out.start(time.Now())

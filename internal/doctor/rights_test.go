@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/template"
 )
 
 // allowance is one action on one resource that a role of the template allows.
@@ -77,7 +77,7 @@ func roleAllowances(t *testing.T, properties map[string]any) (all []allowance) {
 func TestRightsAreThoseOfTheTemplate(t *testing.T) {
 	const key = "arn:aws:kms:eu-west-1:123456789012:key/0"
 	for _, parameters := range []map[string]string{nil, {"KmsKeyArn": key}} {
-		template, err := localaws.LoadTemplate("../../template.yaml", parameters)
+		template, err := template.Load("../../template.yaml", parameters)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -29,6 +29,7 @@ import (
 	"appstream-ami-exporter/internal/export"
 	"appstream-ami-exporter/internal/handler"
 	"appstream-ami-exporter/internal/localaws"
+	emulator "appstream-ami-exporter/internal/localaws/appstream"
 	"appstream-ami-exporter/internal/metrics"
 	"appstream-ami-exporter/internal/notify"
 	"appstream-ami-exporter/internal/notify/notifytest"
@@ -77,7 +78,7 @@ func imageARN(image string) string {
 type night struct {
 	*handler.Handler
 	t         *testing.T
-	stream    *localaws.AppStream
+	stream    *emulator.Server
 	gateway   *localaws.Gateway
 	queues    *localaws.Queues
 	workQueue localaws.Queue
@@ -95,7 +96,7 @@ func newNight(t *testing.T) *night {
 	t.Helper()
 	n := &night{t: t, now: two, log: &buffer{}, metrics: &buffer{}}
 	var tasks atomic.Int64
-	n.stream = localaws.NewAppStream(localaws.AppStreamOptions{
+	n.stream = emulator.New(emulator.Options{
 		Now:            n.clock,
 		NewID:          func() string { return taskID(tasks.Add(1)) },
 		ExportDuration: func(string, string) time.Duration { return 41 * time.Minute },
@@ -182,7 +183,7 @@ func (n *night) pass(d time.Duration) {
 // put adds images that can be exported at once.
 func (n *night) put(names ...string) {
 	for _, name := range names {
-		n.stream.PutImage(localaws.Image{Name: name, CreatedTime: made})
+		n.stream.PutImage(emulator.Image{Name: name, CreatedTime: made})
 	}
 }
 

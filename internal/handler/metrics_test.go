@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
 	"appstream-ami-exporter/internal/export"
-	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/appstream"
 	"appstream-ami-exporter/internal/work"
 )
 
@@ -60,7 +60,7 @@ func newSelection(t *testing.T) *night {
 	n.Config.Selection = selection
 	n.put("prod-base", "other")
 	n.build("prod-building")
-	n.stream.PutImage(localaws.Image{Name: "prod-done", CreatedTime: made, Tags: map[string]string{markName: amiOf("prod-done")}})
+	n.stream.PutImage(appstream.Image{Name: "prod-done", CreatedTime: made, Tags: map[string]string{markName: amiOf("prod-done")}})
 	return n
 }
 
@@ -122,7 +122,7 @@ func TestMetricsOfAWatch(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			n := newNight(t)
-			n.stream.SetOutcome("base", localaws.ExportOutcome{End: test.end})
+			n.stream.SetOutcome("base", appstream.Outcome{End: test.end})
 			watch := n.begin("base")
 			n.pass(test.after)
 			n.checkMetrics(test.want, func() { n.batch(1, watch) })
@@ -135,7 +135,7 @@ func TestOldestWorkAge(t *testing.T) {
 	t.Parallel()
 	n := newNight(t)
 	since := func(image string, ago time.Duration, end types.ExportImageTaskState) work.Item {
-		n.stream.SetOutcome(image, localaws.ExportOutcome{End: end, After: time.Minute})
+		n.stream.SetOutcome(image, appstream.Outcome{End: end, After: time.Minute})
 		watch := n.begin(image)
 		watch.Since = two.Add(-ago)
 		return watch

@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
 	"appstream-ami-exporter/internal/handler"
-	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/appstream"
 )
 
 // The reply byte by byte: scripts read it. Lists are never null, and in the order of the images' names.
@@ -119,8 +119,8 @@ func TestReply(t *testing.T) {
 				t.Fatal(err)
 			}
 			n.put("base")
-			n.stream.PutImage(localaws.Image{Name: "building", CreatedTime: made, State: types.ImageStateCreating})
-			n.stream.PutImage(localaws.Image{Name: "office", CreatedTime: made, Platform: types.PlatformTypeWindows})
+			n.stream.PutImage(appstream.Image{Name: "building", CreatedTime: made, State: types.ImageStateCreating})
+			n.stream.PutImage(appstream.Image{Name: "office", CreatedTime: made, Platform: types.PlatformTypeWindows})
 			got, err := n.invoke(test.payload)
 			if err != nil {
 				t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 
 	"appstream-ami-exporter/internal/export"
 	"appstream-ami-exporter/internal/localaws"
+	emulator "appstream-ami-exporter/internal/localaws/appstream"
 	"appstream-ami-exporter/internal/notify"
 	"appstream-ami-exporter/internal/trigger"
 	"appstream-ami-exporter/internal/work"
@@ -24,7 +25,7 @@ import (
 // build adds images that are not available yet.
 func (n *night) build(names ...string) {
 	for _, name := range names {
-		n.stream.PutImage(localaws.Image{Name: name, CreatedTime: made, State: types.ImageStateCreating})
+		n.stream.PutImage(emulator.Image{Name: name, CreatedTime: made, State: types.ImageStateCreating})
 	}
 }
 
@@ -72,7 +73,7 @@ func TestOnlyWhatNeedsAnExportWaitsForOne(t *testing.T) {
 	}
 	for i := range 20 { // of each the mark, but no task that AppStream remembers
 		name := fmt.Sprintf("old-%02d", i)
-		n.stream.PutImage(localaws.Image{Name: name, CreatedTime: made, Tags: map[string]string{markName: amiOf(name)}})
+		n.stream.PutImage(emulator.Image{Name: name, CreatedTime: made, Tags: map[string]string{markName: amiOf(name)}})
 	}
 	n.refuse(400, "LimitExceededException", "CreateExportImageTask")
 	answer, err := n.invoke(schedule)
@@ -343,7 +344,7 @@ func TestOwnTasks(t *testing.T) {
 			t.Parallel()
 			n := newNight(t)
 			n.put("base")
-			n.stream.SetOutcome("base", localaws.ExportOutcome{End: test.end})
+			n.stream.SetOutcome("base", emulator.Outcome{End: test.end})
 			_, err := n.invoke(schedule)
 			n.must(err)
 			n.pass(test.after)
@@ -381,7 +382,7 @@ func TestOwnTaskOfAnImageThatIsGone(t *testing.T) {
 			t.Parallel()
 			n := newNight(t)
 			n.put("base")
-			n.stream.PutImage(localaws.Image{Name: "other", CreatedTime: made, Tags: map[string]string{markName: amiOf("other")}})
+			n.stream.PutImage(emulator.Image{Name: "other", CreatedTime: made, Tags: map[string]string{markName: amiOf("other")}})
 			_, err := n.invoke(payload)
 			n.must(err)
 			n.stream.RemoveImage("base")

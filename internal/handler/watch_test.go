@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
 	"appstream-ami-exporter/internal/export"
-	"appstream-ami-exporter/internal/localaws"
+	emulator "appstream-ami-exporter/internal/localaws/appstream"
 	"appstream-ami-exporter/internal/notify"
 	"appstream-ami-exporter/internal/work"
 )
@@ -112,7 +112,7 @@ func TestMarkRefused(t *testing.T) {
 			for i := range 49 {
 				tags[fmt.Sprint("Tag", i)] = ""
 			}
-			n.stream.PutImage(localaws.Image{Name: "base", CreatedTime: made, Tags: tags})
+			n.stream.PutImage(emulator.Image{Name: "base", CreatedTime: made, Tags: tags})
 		}, &notify.Error{
 			Code: "NotMarked", Message: "The AMI is complete, but the image could not be marked as exported: LimitExceededException: A resource can have 50 tags; this would make 51.",
 			Hint: "The image has as many tags as it can have: remove one or two, so that it can be marked as exported." + later,
@@ -161,7 +161,7 @@ func TestNothingToMark(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(n *night){
 		"deleted":    func(n *night) { n.stream.RemoveImage("base") },
-		"made again": func(n *night) { n.stream.PutImage(localaws.Image{Name: "base", CreatedTime: two.Add(time.Minute)}) },
+		"made again": func(n *night) { n.stream.PutImage(emulator.Image{Name: "base", CreatedTime: two.Add(time.Minute)}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -208,7 +208,7 @@ func TestWatchGivenUp(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			n := newNight(t)
-			n.stream.SetOutcome("base", localaws.ExportOutcome{End: types.ExportImageTaskStateExporting}) // for ever
+			n.stream.SetOutcome("base", emulator.Outcome{End: types.ExportImageTaskStateExporting}) // for ever
 			watch := n.begin("base")
 			n.pass(test.after)
 			if test.arrange != nil {
@@ -247,7 +247,7 @@ func TestEndOfAWatchIsTold(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			n := newNight(t)
-			n.stream.SetOutcome("base", localaws.ExportOutcome{End: test.end})
+			n.stream.SetOutcome("base", emulator.Outcome{End: test.end})
 			watch := n.begin("base")
 			n.pass(exportDeadline)
 			n.refuse(403, "AccessDenied", append(test.unseen, "Publish", "SendMessage")...)
@@ -351,7 +351,7 @@ func TestTwin(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			n := newNight(t)
-			n.stream.SetOutcome("base", localaws.ExportOutcome{End: types.ExportImageTaskStateFailed, After: time.Minute}, localaws.ExportOutcome{End: test.twin, After: 20 * time.Minute})
+			n.stream.SetOutcome("base", emulator.Outcome{End: types.ExportImageTaskStateFailed, After: time.Minute}, emulator.Outcome{End: test.twin, After: 20 * time.Minute})
 			watch := n.begin("base")
 			n.pass(2 * time.Minute)
 			_, err := n.invoke(`{"imageName":"base"}`) // its name is free again
@@ -367,7 +367,7 @@ func TestTwin(t *testing.T) {
 	t.Run("the other one runs for ever", func(t *testing.T) {
 		t.Parallel()
 		n := newNight(t)
-		n.stream.SetOutcome("base", localaws.ExportOutcome{End: types.ExportImageTaskStateFailed, After: time.Minute}, localaws.ExportOutcome{End: types.ExportImageTaskStateExporting})
+		n.stream.SetOutcome("base", emulator.Outcome{End: types.ExportImageTaskStateFailed, After: time.Minute}, emulator.Outcome{End: types.ExportImageTaskStateExporting})
 		watch := n.begin("base")
 		n.pass(2 * time.Minute)
 		_, err := n.invoke(`{"imageName":"base"}`)
@@ -380,7 +380,7 @@ func TestTwin(t *testing.T) {
 	t.Run("it cannot be seen whether there is one", func(t *testing.T) {
 		t.Parallel()
 		n := newNight(t)
-		n.stream.SetOutcome("base", localaws.ExportOutcome{End: types.ExportImageTaskStateFailed, After: time.Minute})
+		n.stream.SetOutcome("base", emulator.Outcome{End: types.ExportImageTaskStateFailed, After: time.Minute})
 		watch := n.begin("base")
 		n.pass(2 * time.Minute)
 		n.refuse(500, "InternalFailure", "ListExportImageTasks")
@@ -407,7 +407,7 @@ func TestHintAfterAFailure(t *testing.T) {
 			t.Parallel()
 			n := newNight(t)
 			n.put("base")
-			n.stream.SetOutcome("base", localaws.ExportOutcome{End: types.ExportImageTaskStateFailed, After: time.Minute})
+			n.stream.SetOutcome("base", emulator.Outcome{End: types.ExportImageTaskStateFailed, After: time.Minute})
 			_, err := n.invoke(payload)
 			n.must(err)
 			n.pass(5 * time.Minute)
@@ -425,15 +425,15 @@ func TestReasonOfAFailure(t *testing.T) {
 	const again = "A nightly run that selects the image tries again; after three failures it leaves the image alone until somebody requests it by name."
 	for _, test := range []struct {
 		name   string
-		errors []localaws.ExportError
+		errors []emulator.TaskError
 		want   *notify.Error
 	}{
 		{"no reason", nil, &notify.Error{Code: "FAILED", Message: "AppStream gives no reason", Hint: again}},
-		{"one", []localaws.ExportError{{Code: "InternalError", Message: "Broken."}}, &notify.Error{Code: "InternalError", Message: "Broken.", Hint: again}},
-		{"one without a code", []localaws.ExportError{{Message: "Broken."}}, &notify.Error{Code: "FAILED", Message: "Broken.", Hint: again}},
-		{"two", []localaws.ExportError{{Code: "InternalError", Message: "Broken."}, {Code: "Other", Message: "And more."}},
+		{"one", []emulator.TaskError{{Code: "InternalError", Message: "Broken."}}, &notify.Error{Code: "InternalError", Message: "Broken.", Hint: again}},
+		{"one without a code", []emulator.TaskError{{Message: "Broken."}}, &notify.Error{Code: "FAILED", Message: "Broken.", Hint: again}},
+		{"two", []emulator.TaskError{{Code: "InternalError", Message: "Broken."}, {Code: "Other", Message: "And more."}},
 			&notify.Error{Code: "InternalError", Message: "Broken.; Other: And more.", Hint: again}},
-		{"the AMI name is taken", []localaws.ExportError{{Code: "InvalidAMIName.Duplicate", Message: "Taken."}}, &notify.Error{
+		{"the AMI name is taken", []emulator.TaskError{{Code: "InvalidAMIName.Duplicate", Message: "Taken."}}, &notify.Error{
 			Code: "InvalidAMIName.Duplicate", Message: "Taken.",
 			Hint: "An AMI of that name exists already. If it is not the export of this image, deregister it or choose another AMI name template.",
 		}},
@@ -441,7 +441,7 @@ func TestReasonOfAFailure(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			n := newNight(t)
-			n.stream.SetOutcome("base", localaws.ExportOutcome{End: types.ExportImageTaskStateFailed, Errors: test.errors})
+			n.stream.SetOutcome("base", emulator.Outcome{End: types.ExportImageTaskStateFailed, Errors: test.errors})
 			watch := n.begin("base")
 			n.pass(time.Hour)
 			check(t, "kept", nil, n.batch(1, watch))
@@ -454,8 +454,8 @@ func TestReasonOfAFailure(t *testing.T) {
 func TestBatchOfWatches(t *testing.T) {
 	t.Parallel()
 	n := newNight(t)
-	n.stream.SetOutcome("b", localaws.ExportOutcome{End: types.ExportImageTaskStateExporting})
-	n.stream.SetOutcome("c", localaws.ExportOutcome{End: types.ExportImageTaskStateTimedOut})
+	n.stream.SetOutcome("b", emulator.Outcome{End: types.ExportImageTaskStateExporting})
+	n.stream.SetOutcome("c", emulator.Outcome{End: types.ExportImageTaskStateTimedOut})
 	watches := []work.Item{n.begin("a"), n.begin("b"), n.begin("c")}
 	n.pass(time.Hour)
 	check(t, "kept", []int{1}, n.batch(1, watches...))
@@ -471,7 +471,7 @@ func TestDelaysOfAWatch(t *testing.T) {
 	t.Parallel()
 	for after, want := range map[time.Duration]string{0: "60", 8 * time.Minute: "60", 40 * time.Minute: "300", 2 * time.Hour: "900", 40 * time.Hour: "900"} {
 		n := newNight(t)
-		n.stream.SetOutcome("base", localaws.ExportOutcome{End: types.ExportImageTaskStateExporting})
+		n.stream.SetOutcome("base", emulator.Outcome{End: types.ExportImageTaskStateExporting})
 		watch := n.begin("base")
 		n.pass(after)
 		n.batch(1, watch)

@@ -6,16 +6,19 @@ import (
 	"fmt"
 	"maps"
 	"time"
+
+	"appstream-ami-exporter/internal/localaws/appstream"
+	"appstream-ami-exporter/internal/localaws/template"
 )
 
 // Account is a local AWS account with the template's stack deployed in it: the compiled function behind the Lambda Runtime
 // API, its queues and topic, its schedule and rules, and AppStream.
 type Account struct {
-	AppStream *AppStream
+	AppStream *appstream.Server
 	Gateway   *Gateway
 	Queues    *Queues
 	Function  *Function
-	Stack     *Stack
+	Stack     *template.Stack
 
 	WorkQueue         Queue
 	DeadLetterQueue   Queue
@@ -30,7 +33,7 @@ type AccountOptions struct {
 	Template   string            // path of template.yaml
 	Parameters map[string]string // of the template, where not the defaults
 	Bootstrap  string            // path of the compiled function
-	AppStream  AppStreamOptions
+	AppStream  appstream.Options
 
 	// Scale compresses the waits of queues and retries: at 60, a minute passes in one real second. What AppStream
 	// takes for an export or an image is for AppStreamOptions to say.
@@ -61,7 +64,7 @@ const (
 // StartAccount deploys the stack. Close must be called when it is not needed any more.
 func StartAccount(ctx context.Context, options AccountOptions) (*Account, error) {
 	a := &Account{
-		AppStream: NewAppStream(options.AppStream),
+		AppStream: appstream.New(options.AppStream),
 		Queues:    NewQueues(QueuesOptions{Region: accountRegion, AccountID: accountID, Scale: options.Scale}),
 	}
 	if err := a.deploy(ctx, options); err != nil {
@@ -71,12 +74,12 @@ func StartAccount(ctx context.Context, options AccountOptions) (*Account, error)
 }
 
 func (a *Account) deploy(ctx context.Context, options AccountOptions) error {
-	template, err := LoadTemplate(options.Template, options.Parameters)
+	deployed, err := template.Load(options.Template, options.Parameters)
 	if err != nil {
 		return err
 	}
 	// Once with made-up names to learn what the queues are to be, and again with their real ones.
-	plan, err := template.Stack(nil)
+	plan, err := deployed.Stack(nil)
 	if err != nil {
 		return err
 	}
@@ -84,7 +87,7 @@ func (a *Account) deploy(ctx context.Context, options AccountOptions) error {
 	if err != nil {
 		return err
 	}
-	if a.Stack, err = template.Stack(physical); err != nil {
+	if a.Stack, err = deployed.Stack(physical); err != nil {
 		return err
 	}
 	a.Gateway = NewGateway(GatewayOptions{AppStream: a.AppStream, Queues: a.Queues, Latency: options.Latency, OnCall: options.OnCall})
@@ -131,7 +134,7 @@ func (a *Account) deploy(ctx context.Context, options AccountOptions) error {
 }
 
 // createQueues makes the template's queues and its topic, and returns what their references in the template are.
-func (a *Account) createQueues(plan *Stack, fifo bool) (Physical, Topic, error) {
+func (a *Account) createQueues(plan *template.Stack, fifo bool) (template.Physical, Topic, error) {
 	values := map[[2]string]string{}
 	create := func(logicalID string, deadLetter *Queue) (Queue, error) {
 		planned := plan.Queues[logicalID]

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
 	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/appstream"
 	"appstream-ami-exporter/internal/localaws/localtest"
 	"appstream-ami-exporter/internal/notify"
 )
@@ -51,7 +52,7 @@ func TestAnswersToTheProcess(t *testing.T) {
 				}
 				return localaws.Effect{}
 			})
-			a.AppStream.PutImage(localaws.Image{Name: "win-1"})
+			a.AppStream.PutImage(appstream.Image{Name: "win-1"})
 			fireSchedule(t, a)
 			localtest.Settle(t, a)
 			if struck.Load() < test.times {

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
 	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/appstream"
 	"appstream-ami-exporter/internal/notify"
 )
 
@@ -153,12 +154,12 @@ func answerOptions(action string, effect localaws.Effect, extent string) worldOp
 func answerCase(t *testing.T, w *world, action string, m misfortune, extent string) outcome {
 	t.Helper()
 	begun := time.Now()
-	w.appStream.PutImage(localaws.Image{
-		Name: "win-new", State: types.ImageStatePending, Becomes: []localaws.StateChange{{After: 3 * time.Minute, State: types.ImageStateAvailable}},
+	w.appStream.PutImage(appstream.Image{
+		Name: "win-new", State: types.ImageStatePending, Becomes: []appstream.StateChange{{After: 3 * time.Minute, State: types.ImageStateAvailable}},
 	})
 	w.putEvent(imageEvent(t, "win-new", "event-1", begun))
 	w.after(20*time.Minute, func() {
-		w.appStream.PutImage(localaws.Image{Name: "win-old", CreatedTime: begun})
+		w.appStream.PutImage(appstream.Image{Name: "win-old", CreatedTime: begun})
 		w.fireSchedule(begun.Add(20 * time.Minute))
 	})
 	w.settle(24 * time.Hour)

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
 	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/appstream"
 	"appstream-ami-exporter/internal/notify"
 )
 
@@ -16,13 +17,13 @@ import (
 var sixHours = map[string]string{"WaitDeadlineHours": "6", "ExportDeadlineHours": "6"}
 
 func neverReady(w *world) {
-	w.appStream.PutImage(localaws.Image{Name: "win-1", State: types.ImageStatePending})
+	w.appStream.PutImage(appstream.Image{Name: "win-1", State: types.ImageStatePending})
 	w.putEvent(imageEvent(w.t, "win-1", "event-1", time.Now()))
 }
 
 func neverEnding(w *world) {
-	w.appStream.SetOutcome("win-1", localaws.ExportOutcome{End: types.ExportImageTaskStateExporting})
-	w.appStream.PutImage(localaws.Image{Name: "win-1"})
+	w.appStream.SetOutcome("win-1", appstream.Outcome{End: types.ExportImageTaskStateExporting})
+	w.appStream.PutImage(appstream.Image{Name: "win-1"})
 	w.fireSchedule(time.Now())
 }
 
@@ -43,7 +44,7 @@ func TestGivenUp(t *testing.T) {
 		{name: "task never ends", begin: neverEnding, parts: []string{"win-1", "6h", "EXPORTING"}, hint: "aws appstream get-export-image-task"},
 		{
 			name: "limit always reached", parts: []string{"win-1", "6h", "LimitExceededException"}, hint: "request the image by name",
-			begin: func(w *world) { w.appStream.PutImage(localaws.Image{Name: "win-1"}); w.fireSchedule(time.Now()) },
+			begin: func(w *world) { w.appStream.PutImage(appstream.Image{Name: "win-1"}); w.fireSchedule(time.Now()) },
 			fault: onAction("CreateExportImageTask", localaws.Effect{Kind: localaws.Refuse, Code: "LimitExceededException", Message: "The limit is exceeded."}),
 		},
 		{
@@ -176,7 +177,7 @@ func TestUnreadableWork(t *testing.T) {
 		for _, body := range bodies {
 			w.comesBack(w.work.add(body, 0))
 		}
-		w.appStream.PutImage(localaws.Image{Name: "win-1"})
+		w.appStream.PutImage(appstream.Image{Name: "win-1"})
 		w.fireSchedule(time.Now())
 		w.settle(24 * time.Hour)
 		got := map[string]bool{}
@@ -206,7 +207,7 @@ func TestUntoldNotice(t *testing.T) {
 			return localaws.Effect{}
 		},
 	}, func(t *testing.T, w *world) {
-		w.appStream.PutImage(localaws.Image{Name: "win-1"})
+		w.appStream.PutImage(appstream.Image{Name: "win-1"})
 		w.fireSchedule(time.Now())
 		w.settle(14 * 24 * time.Hour)
 		if len(w.dead.messages) != 1 || !strings.Contains(w.dead.bodies()[0], `"notice"`) {

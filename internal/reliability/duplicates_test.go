@@ -8,18 +8,19 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
 	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/appstream"
 	"appstream-ami-exporter/internal/localaws/localtest"
 	"appstream-ami-exporter/internal/notify"
 )
 
 // twinPolicies are all that AppStream may do with a second export to the same AMI name; nobody has documented which it is.
-func twinPolicies() map[string]localaws.AppStreamOptions {
-	policies := map[string]localaws.AppStreamOptions{"accepted, fails later": {Twins: localaws.FailTwinLater}}
+func twinPolicies() map[string]appstream.Options {
+	policies := map[string]appstream.Options{"accepted, fails later": {Twins: appstream.FailTwinLater}}
 	for _, exception := range []string{
 		"OperationNotPermittedException", "ResourceNotAvailableException", "ConcurrentModificationException", "ValidationException",
 		"LimitExceededException", "ResourceAlreadyExistsException", "InternalFailure",
 	} {
-		policies["refused with "+exception] = localaws.AppStreamOptions{Twins: localaws.RefuseTwin, TwinException: exception}
+		policies["refused with "+exception] = appstream.Options{Twins: appstream.RefuseTwin, TwinException: exception}
 	}
 	return policies
 }
@@ -70,10 +71,10 @@ func TestDuplicates(t *testing.T) {
 			for seed := range ways {
 				t.Run(fmt.Sprintf("%s/%s/%d", policy, story.name, seed), func(t *testing.T) {
 					inWorld(t, worldOptions{appStream: appStream, seed: seed}, func(t *testing.T, w *world) {
-						image := localaws.Image{Name: "win-1"}
+						image := appstream.Image{Name: "win-1"}
 						if story.pending > 0 {
 							image.State = types.ImageStatePending
-							image.Becomes = []localaws.StateChange{{After: story.pending, State: types.ImageStateAvailable}}
+							image.Becomes = []appstream.StateChange{{After: story.pending, State: types.ImageStateAvailable}}
 						}
 						w.appStream.PutImage(image)
 						story.begin(w, imageEvent(t, "win-1", "event-1", time.Now()))
@@ -120,13 +121,13 @@ func checkOneAMI(t *testing.T, w *world) {
 // TestDuplicatesOfTheProcess does the same with the compiled function in two execution environments.
 func TestDuplicatesOfTheProcess(t *testing.T) {
 	t.Parallel()
-	for policy, appStream := range map[string]localaws.AppStreamOptions{
-		"accepted, fails later": {Twins: localaws.FailTwinLater}, "refused": {Twins: localaws.RefuseTwin},
+	for policy, appStream := range map[string]appstream.Options{
+		"accepted, fails later": {Twins: appstream.FailTwinLater}, "refused": {Twins: appstream.RefuseTwin},
 	} {
 		t.Run(policy, func(t *testing.T) {
 			t.Parallel()
 			a := localtest.Start(t, localaws.AccountOptions{AppStream: appStream})
-			a.AppStream.PutImage(localaws.Image{Name: "win-1"})
+			a.AppStream.PutImage(appstream.Image{Name: "win-1"})
 			fireSchedule(t, a)
 			for range 2 {
 				putImageEvent(t, a, "win-1")
@@ -154,10 +155,10 @@ func TestDuplicatesOfTheProcess(t *testing.T) {
 // TestToldOnce has a calm night tell everything once. Images become available one after the other, so the request on the queue
 // shrinks several times; the last never does.
 func TestToldOnce(t *testing.T) {
-	inWorld(t, worldOptions{parameters: sixHours, appStream: localaws.AppStreamOptions{MaxConcurrentExports: 2}}, func(t *testing.T, w *world) {
+	inWorld(t, worldOptions{parameters: sixHours, appStream: appstream.Options{MaxConcurrentExports: 2}}, func(t *testing.T, w *world) {
 		for i, ready := range []time.Duration{0, 0, 0, 0, 10 * time.Minute, 20 * time.Minute, time.Hour, 1000 * time.Hour} {
-			w.appStream.PutImage(localaws.Image{
-				Name: fmt.Sprintf("win-%d", i), State: types.ImageStatePending, Becomes: []localaws.StateChange{{After: ready, State: types.ImageStateAvailable}},
+			w.appStream.PutImage(appstream.Image{
+				Name: fmt.Sprintf("win-%d", i), State: types.ImageStatePending, Becomes: []appstream.StateChange{{After: ready, State: types.ImageStateAvailable}},
 			})
 		}
 		w.fireSchedule(time.Now())

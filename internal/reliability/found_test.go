@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
 	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/appstream"
 	"appstream-ami-exporter/internal/notify"
 )
 
@@ -54,7 +55,7 @@ func TestImageDeletedAfterItsStart(t *testing.T) {
 	for name, begin := range begins {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, worldOptions{fault: killOnce("CreateExportImageTask", localaws.KillAfter)}, func(t *testing.T, w *world) {
-				w.appStream.PutImage(localaws.Image{Name: "win-1"})
+				w.appStream.PutImage(appstream.Image{Name: "win-1"})
 				w.after(30*time.Second, func() { w.appStream.RemoveImage("win-1") })
 				begin(w)
 				w.settle(24 * time.Hour)
@@ -79,8 +80,8 @@ func TestTagsUnreadableAfterTheStart(t *testing.T) {
 		}
 		return localaws.Effect{}
 	}}, func(t *testing.T, w *world) {
-		w.appStream.SetOutcome("win-1", localaws.ExportOutcome{After: 10 * time.Second})
-		w.appStream.PutImage(localaws.Image{Name: "win-1"})
+		w.appStream.SetOutcome("win-1", appstream.Outcome{After: 10 * time.Second})
+		w.appStream.PutImage(appstream.Image{Name: "win-1"})
 		w.fireSchedule(time.Now())
 		w.settle(24 * time.Hour)
 		checkStartAndEnd(t, w)
@@ -93,8 +94,8 @@ func TestStartIsToldBeforeItIsFollowed(t *testing.T) {
 		for _, action := range []string{"Publish", "CreateExportImageTask", "SendMessage"} {
 			t.Run(killPoint{action, 1, kind}.String(), func(t *testing.T) {
 				inWorld(t, worldOptions{fault: killOnce(action, kind)}, func(t *testing.T, w *world) {
-					w.appStream.SetOutcome("win-1", localaws.ExportOutcome{After: 5 * time.Minute})
-					w.appStream.PutImage(localaws.Image{Name: "win-1", State: types.ImageStatePending, Becomes: []localaws.StateChange{{After: 5 * time.Minute, State: types.ImageStateAvailable}}})
+					w.appStream.SetOutcome("win-1", appstream.Outcome{After: 5 * time.Minute})
+					w.appStream.PutImage(appstream.Image{Name: "win-1", State: types.ImageStatePending, Becomes: []appstream.StateChange{{After: 5 * time.Minute, State: types.ImageStateAvailable}}})
 					w.putEvent(imageEvent(t, "win-1", "event-1", time.Now()))
 					w.settle(24 * time.Hour)
 					checkOneAMI(t, w)
@@ -107,11 +108,11 @@ func TestStartIsToldBeforeItIsFollowed(t *testing.T) {
 // TestImageMadeAnewDuringItsExport has another image take the name of one that is being exported: it must not pass for exported.
 func TestImageMadeAnewDuringItsExport(t *testing.T) {
 	inWorld(t, worldOptions{}, func(t *testing.T, w *world) {
-		w.appStream.PutImage(localaws.Image{Name: "win-1"})
+		w.appStream.PutImage(appstream.Image{Name: "win-1"})
 		w.fireSchedule(time.Now())
 		w.after(10*time.Minute, func() {
 			w.appStream.RemoveImage("win-1")
-			w.appStream.PutImage(localaws.Image{Name: "win-1"})
+			w.appStream.PutImage(appstream.Image{Name: "win-1"})
 		})
 		w.settle(24 * time.Hour)
 		if tags := w.appStream.TagsOf("win-1"); len(tags) != 0 {
@@ -131,8 +132,8 @@ func TestImageMadeAnewDuringItsExport(t *testing.T) {
 // the next night to make.
 func TestFailedExportIsNotStartedAgain(t *testing.T) {
 	inWorld(t, worldOptions{fault: killOnce("Publish", localaws.KillBefore)}, func(t *testing.T, w *world) {
-		w.appStream.SetOutcome("win-1", localaws.ExportOutcome{After: 10 * time.Second, End: types.ExportImageTaskStateFailed})
-		w.appStream.PutImage(localaws.Image{Name: "win-1"})
+		w.appStream.SetOutcome("win-1", appstream.Outcome{After: 10 * time.Second, End: types.ExportImageTaskStateFailed})
+		w.appStream.PutImage(appstream.Image{Name: "win-1"})
 		event := imageEvent(t, "win-1", "event-1", time.Now())
 		w.putEvent(event)
 		w.after(time.Hour, func() { w.putEvent(event) })

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/template"
 )
 
 // resourceOf is what IAM is asked about. AppStream knows resources for tags only, and wants a start to be allowed for every
@@ -25,7 +26,7 @@ func resourceOf(call localaws.Call) string {
 }
 
 // denied asks the function's own role, as the template has it, whether it may make a call.
-func denied(statements []localaws.StackStatement, call localaws.Call) *refusal {
+func denied(statements []template.Statement, call localaws.Call) *refusal {
 	resource := resourceOf(call)
 	keys := map[string][]string{}
 	if call.Action == "TagResource" {
@@ -46,7 +47,7 @@ func denied(statements []localaws.StackStatement, call localaws.Call) *refusal {
 }
 
 // allowed evaluates statements that only allow, with the conditions that the template uses.
-func allowed(statements []localaws.StackStatement, action, resource string, keys map[string][]string) bool {
+func allowed(statements []template.Statement, action, resource string, keys map[string][]string) bool {
 	for _, s := range statements {
 		if s.Effect == "Allow" && matchesAny(s.Actions, action) && matchesAny(s.Resources, resource) && holds(s.Condition, keys) {
 			return true

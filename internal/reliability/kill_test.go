@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
 	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/appstream"
 	"appstream-ami-exporter/internal/localaws/localtest"
 	"appstream-ami-exporter/internal/notify"
 )
@@ -39,8 +40,8 @@ var lives = []life{
 	{
 		name: "sweep", images: []string{"win-1", "win-2", "win-new"},
 		begin: func(t *testing.T, a *localaws.Account) {
-			a.AppStream.PutImage(localaws.Image{Name: "win-1"})
-			a.AppStream.PutImage(localaws.Image{Name: "win-2"})
+			a.AppStream.PutImage(appstream.Image{Name: "win-1"})
+			a.AppStream.PutImage(appstream.Image{Name: "win-2"})
 			putPending(a, "win-new")
 			fireSchedule(t, a)
 		},
@@ -56,8 +57,8 @@ var lives = []life{
 }
 
 func putPending(a *localaws.Account, name string) {
-	a.AppStream.PutImage(localaws.Image{
-		Name: name, State: types.ImageStatePending, Becomes: []localaws.StateChange{{After: 30 * time.Minute, State: types.ImageStateAvailable}},
+	a.AppStream.PutImage(appstream.Image{
+		Name: name, State: types.ImageStatePending, Becomes: []appstream.StateChange{{After: 30 * time.Minute, State: types.ImageStateAvailable}},
 	})
 }
 
@@ -188,7 +189,7 @@ func runLife(t *testing.T, story life, point *killPoint) lifeRun {
 	log := &localtest.Log{}
 	a, err := localaws.StartAccount(t.Context(), localaws.AccountOptions{
 		Template: "../../template.yaml", Bootstrap: localtest.Bootstrap(t), Scale: killScale, OnLog: log.Add,
-		AppStream: localaws.AppStreamOptions{
+		AppStream: appstream.Options{
 			Now:            func() time.Time { return begun.Add(time.Duration(hours.Load()) * time.Hour) },
 			ExportDuration: func(string, string) time.Duration { return 40 * time.Minute },
 		},
@@ -243,7 +244,7 @@ func checkLife(t *testing.T, a *localaws.Account, story life) {
 		told[d.ImageName][d.Type]++
 	}
 	for _, image := range story.images {
-		var tasks []localaws.ExportTask
+		var tasks []appstream.Task
 		for _, task := range a.AppStream.Tasks() {
 			if task.ImageName == image {
 				tasks = append(tasks, task)

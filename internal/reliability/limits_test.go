@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
 	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/appstream"
 	"appstream-ami-exporter/internal/notify"
 )
 
@@ -27,7 +28,7 @@ func TestNamesAtTheirLimits(t *testing.T) {
 		t.Run(template, func(t *testing.T) {
 			inWorld(t, worldOptions{parameters: map[string]string{"AmiNameTemplate": template}}, func(t *testing.T, w *world) {
 				for _, name := range names {
-					w.appStream.PutImage(localaws.Image{Name: name})
+					w.appStream.PutImage(appstream.Image{Name: name})
 				}
 				w.fireSchedule(time.Now())
 				w.settle(24 * time.Hour)
@@ -58,8 +59,8 @@ func TestTagsAtTheirLimits(t *testing.T) {
 		for i := len(full); i < 50; i++ {
 			full[fmt.Sprintf("tag-%02d", i)] = "x"
 		}
-		w.appStream.PutImage(localaws.Image{Name: "full", Tags: full})
-		w.appStream.PutImage(localaws.Image{Name: "unicode", Tags: map[string]string{"Ключ": "значение", "鍵": "値 値"}})
+		w.appStream.PutImage(appstream.Image{Name: "full", Tags: full})
+		w.appStream.PutImage(appstream.Image{Name: "unicode", Tags: map[string]string{"Ключ": "значение", "鍵": "値 値"}})
 		w.fireSchedule(time.Now())
 		w.run(time.Now().Add(5 * time.Hour))
 
@@ -88,7 +89,7 @@ func TestTagsAtTheirLimits(t *testing.T) {
 		delete(full, "tag-48")
 		delete(full, "tag-49")
 		created := w.appStream.Images()[0].CreatedTime
-		w.appStream.PutImage(localaws.Image{Name: "full", Tags: full, CreatedTime: created})
+		w.appStream.PutImage(appstream.Image{Name: "full", Tags: full, CreatedTime: created})
 		w.settle(4 * 24 * time.Hour)
 		if w.appStream.TagsOf("full")["appstream-ami-exporter:ami-id"] == "" {
 			t.Error("the image is not marked, though there is room now")
@@ -103,9 +104,9 @@ func TestHugeSweep(t *testing.T) {
 	if raceDetector {
 		count = 3_000 // make test runs it again without
 	}
-	inWorld(t, worldOptions{appStream: localaws.AppStreamOptions{MaxConcurrentExports: 2}}, func(t *testing.T, w *world) {
+	inWorld(t, worldOptions{appStream: appstream.Options{MaxConcurrentExports: 2}}, func(t *testing.T, w *world) {
 		for i := range count {
-			w.appStream.PutImage(localaws.Image{Name: fmt.Sprintf("win-%s-%05d", strings.Repeat("x", 90), i)})
+			w.appStream.PutImage(appstream.Image{Name: fmt.Sprintf("win-%s-%05d", strings.Repeat("x", 90), i)})
 		}
 		w.fireSchedule(time.Now())
 		w.run(time.Now().Add(30 * time.Second)) // before anything comes out of the queue
@@ -156,8 +157,8 @@ func TestClocksThatJump(t *testing.T) {
 	var looks atomic.Int64
 	options := worldOptions{skew: func() time.Duration { return jumps[looks.Add(1)%int64(len(jumps))] }}
 	inWorld(t, options, func(t *testing.T, w *world) {
-		w.appStream.PutImage(localaws.Image{Name: "win-2"})
-		w.appStream.PutImage(localaws.Image{Name: "win-1", State: types.ImageStatePending, Becomes: []localaws.StateChange{{After: time.Hour, State: types.ImageStateAvailable}}})
+		w.appStream.PutImage(appstream.Image{Name: "win-2"})
+		w.appStream.PutImage(appstream.Image{Name: "win-1", State: types.ImageStatePending, Becomes: []appstream.StateChange{{After: time.Hour, State: types.ImageStateAvailable}}})
 		w.fireSchedule(time.Now())
 		w.settle(3 * 24 * time.Hour)
 		if got := len(w.appStream.AMIs()); got != 2 {
@@ -228,9 +229,9 @@ func TestNothingHostileIsShown(t *testing.T) {
 		}
 		return localaws.Effect{}
 	}}, func(t *testing.T, w *world) {
-		w.appStream.PutImage(localaws.Image{Name: "win-1"})
-		w.appStream.PutImage(localaws.Image{Name: strings.Repeat("x", 101), Tags: map[string]string{"a": "ü"}})
-		w.appStream.PutImage(localaws.Image{Name: "broken", State: types.ImageStateFailed, StateChangeReason: localaws.StateChangeReason{Code: types.ImageStateChangeReasonCodeInternalError, Message: hostile}})
+		w.appStream.PutImage(appstream.Image{Name: "win-1"})
+		w.appStream.PutImage(appstream.Image{Name: strings.Repeat("x", 101), Tags: map[string]string{"a": "ü"}})
+		w.appStream.PutImage(appstream.Image{Name: "broken", State: types.ImageStateFailed, StateChangeReason: appstream.StateChangeReason{Code: types.ImageStateChangeReasonCodeInternalError, Message: hostile}})
 		for _, payload := range payloads {
 			if result := w.invoke([]byte(payload)); result.Failed() && hasControl(result.ErrorMessage) {
 				t.Errorf("the error of %q has control characters: %q", payload, result.ErrorMessage)

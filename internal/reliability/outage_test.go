@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
 	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/appstream"
 	"appstream-ami-exporter/internal/notify"
 )
 
@@ -33,7 +34,7 @@ func TestTopicHangs(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/%d images", timeout, images), func(t *testing.T) {
 				inWorld(t, worldOptions{timeout: timeout, fault: hanging()}, func(t *testing.T, w *world) {
 					for i := range images {
-						w.appStream.PutImage(localaws.Image{Name: fmt.Sprintf("win-%03d", i)})
+						w.appStream.PutImage(appstream.Image{Name: fmt.Sprintf("win-%03d", i)})
 					}
 					w.fireSchedule(time.Now())
 					w.settle(72 * time.Hour)
@@ -51,12 +52,12 @@ func TestTopicHangs(t *testing.T) {
 	}
 	t.Run("rejections", func(t *testing.T) {
 		inWorld(t, worldOptions{fault: hanging()}, func(t *testing.T, w *world) {
-			w.appStream.PutImage(localaws.Image{Name: "win-ready"})
+			w.appStream.PutImage(appstream.Image{Name: "win-ready"})
 			names := []string{`"win-ready"`}
 			for i := range 100 {
 				name := fmt.Sprintf("win-%03d", i)
 				names = append(names, `"`+name+`"`)
-				w.appStream.PutImage(localaws.Image{Name: name, State: types.ImageStateFailed})
+				w.appStream.PutImage(appstream.Image{Name: name, State: types.ImageStateFailed})
 			}
 			result := w.invoke([]byte(`{"images":[` + strings.Join(names, ",") + `]}`))
 			if result.Failed() {
@@ -75,7 +76,7 @@ func TestTopicHangs(t *testing.T) {
 	t.Run("given up", func(t *testing.T) {
 		inWorld(t, worldOptions{timeout: time.Minute, parameters: sixHours, fault: onAction("Publish", localaws.Effect{Kind: localaws.HangBefore})}, func(t *testing.T, w *world) {
 			for i := range 40 {
-				w.appStream.PutImage(localaws.Image{Name: fmt.Sprintf("win-%03d", i), State: types.ImageStatePending})
+				w.appStream.PutImage(appstream.Image{Name: fmt.Sprintf("win-%03d", i), State: types.ImageStatePending})
 			}
 			w.fireSchedule(time.Now())
 			w.after(9*time.Hour, func() { w.options.fault = nil })
@@ -120,7 +121,7 @@ func TestStartIsToldWhateverBecameOfTheImage(t *testing.T) {
 					options := worldOptions{fault: fault()}
 					options.appStream.ListsNoTags = trouble == "the list has no tags"
 					inWorld(t, options, func(t *testing.T, w *world) {
-						w.appStream.PutImage(localaws.Image{Name: "win-1", Becomes: []localaws.StateChange{{After: 30 * time.Second, State: state}}})
+						w.appStream.PutImage(appstream.Image{Name: "win-1", Becomes: []appstream.StateChange{{After: 30 * time.Second, State: state}}})
 						begin(w)
 						w.settle(24 * time.Hour)
 						checkStartAndEnd(t, w)
@@ -134,7 +135,7 @@ func TestStartIsToldWhateverBecameOfTheImage(t *testing.T) {
 // TestTaggedWhilePending has an image get the tag that the stack selects by while it is being made, after its event has come.
 func TestTaggedWhilePending(t *testing.T) {
 	inWorld(t, worldOptions{parameters: map[string]string{"ImageTag": "Backup=yes"}}, func(t *testing.T, w *world) {
-		pending := localaws.Image{Name: "win-1", State: types.ImageStatePending, Becomes: []localaws.StateChange{{After: 30 * time.Minute, State: types.ImageStateAvailable}}}
+		pending := appstream.Image{Name: "win-1", State: types.ImageStatePending, Becomes: []appstream.StateChange{{After: 30 * time.Minute, State: types.ImageStateAvailable}}}
 		w.appStream.PutImage(pending)
 		w.putEvent(imageEvent(t, "win-1", "event-1", time.Now()))
 		w.after(10*time.Minute, func() {

@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
 	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/appstream"
+	"appstream-ami-exporter/internal/localaws/template"
 	"appstream-ami-exporter/internal/notify"
 )
 
@@ -30,7 +32,7 @@ var notCalled = map[string]string{
 // a world denies what the role does not allow, and the calls of the process are checked afterwards.
 func TestPermissionsAreUsed(t *testing.T) {
 	var calls []localaws.Call
-	var statements []localaws.StackStatement
+	var statements []template.Statement
 	t.Run("everything that the function can do", func(t *testing.T) {
 		inWorld(t, worldOptions{fault: func(call localaws.Call) localaws.Effect {
 			if call.Action == "Publish" && call.Number < 20 { // so that a notice waits
@@ -40,7 +42,7 @@ func TestPermissionsAreUsed(t *testing.T) {
 		}}, func(t *testing.T, w *world) {
 			w.comesBack(w.work.add("not JSON", 0))
 			neverReady(w)
-			w.appStream.PutImage(localaws.Image{Name: "win-2"})
+			w.appStream.PutImage(appstream.Image{Name: "win-2"})
 			w.fireSchedule(time.Now())
 			w.settle(4 * 24 * time.Hour)
 			calls, statements = w.calls, w.stack.Statements
@@ -167,10 +169,10 @@ func TestForeignHands(t *testing.T) {
 			parameters := map[string]string{"Images": "prod-*", "ImageTag": "Backup=yes", "RequestsWithinSelection": fmt.Sprint(test.within)}
 			inWorld(t, worldOptions{parameters: parameters}, func(t *testing.T, w *world) {
 				backup := map[string]string{"Backup": "yes"}
-				w.appStream.PutImage(localaws.Image{Name: "prod-1", Tags: backup})
-				w.appStream.PutImage(localaws.Image{Name: "secret-1", Tags: backup})
-				w.appStream.PutImage(localaws.Image{Name: "prod-untagged", Tags: map[string]string{"Backup": "no"}})
-				w.appStream.PutImage(localaws.Image{Name: "shared-1", Owner: "999999999999", Visibility: types.VisibilityTypeShared, Tags: backup})
+				w.appStream.PutImage(appstream.Image{Name: "prod-1", Tags: backup})
+				w.appStream.PutImage(appstream.Image{Name: "secret-1", Tags: backup})
+				w.appStream.PutImage(appstream.Image{Name: "prod-untagged", Tags: map[string]string{"Backup": "no"}})
+				w.appStream.PutImage(appstream.Image{Name: "shared-1", Owner: "999999999999", Visibility: types.VisibilityTypeShared, Tags: backup})
 				w.invoke([]byte(test.payload))
 				w.settle(24 * time.Hour)
 				var exported []string

@@ -9,12 +9,12 @@ import (
 	"slices"
 	"time"
 
-	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/template"
 )
 
 // queue is an SQS queue in virtual time: visibility, delays, receive counts, redrive and retention.
 type queue struct {
-	localaws.StackQueue
+	template.Queue
 	deadLetter *queue
 	messages   []*message
 	sent       int
@@ -32,8 +32,8 @@ type message struct {
 	receives  int
 }
 
-func newQueue(stack localaws.StackQueue, deadLetter *queue) *queue {
-	return &queue{StackQueue: stack, deadLetter: deadLetter}
+func newQueue(stack template.Queue, deadLetter *queue) *queue {
+	return &queue{Queue: stack, deadLetter: deadLetter}
 }
 
 // add puts a message into the queue.

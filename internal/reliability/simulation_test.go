@@ -13,7 +13,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
-	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/appstream"
 )
 
 const (
@@ -148,8 +148,8 @@ func newSimulation(t *testing.T, seed uint64, trace io.Writer) *simulation {
 	exceptions := []string{"OperationNotPermittedException", "ResourceNotAvailableException", "ConcurrentModificationException", "ValidationException", "ResourceAlreadyExistsException"}
 	options := worldOptions{
 		parameters: parameters, seed: seed, fault: s.fault, observe: s.observe, told: s.told,
-		appStream: localaws.AppStreamOptions{
-			Twins: localaws.TwinPolicy(s.IntN(2)), TwinException: exceptions[s.IntN(len(exceptions))],
+		appStream: appstream.Options{
+			Twins: appstream.TwinPolicy(s.IntN(2)), TwinException: exceptions[s.IntN(len(exceptions))],
 			MaxConcurrentExports: []int{0, 1, 2, 3}[s.IntN(4)], IgnoreUnknownNames: s.chance(0.3),
 			ListsNewestFirst: s.chance(0.5), ListsNoTags: s.chance(0.2),
 		},
@@ -233,7 +233,7 @@ func (s *simulation) sometimes(low, high time.Duration) time.Duration {
 func (s *simulation) newImage(events bool) {
 	s.perName++
 	name := fmt.Sprintf("%s-%d", []string{"prod", "prod", "prod", "prod", "prod-skip", "test"}[s.IntN(6)], s.perName)
-	image := localaws.Image{Name: name, Tags: map[string]string{"Team": "Desktop"}}
+	image := appstream.Image{Name: name, Tags: map[string]string{"Team": "Desktop"}}
 	ready := s.between(time.Minute, 40*time.Minute)
 	begins := []types.ImageState{types.ImageStatePending, types.ImageStateCopying, types.ImageStateImporting, types.ImageStateValidating, "BAKING"}
 	if events {
@@ -243,11 +243,11 @@ func (s *simulation) newImage(events bool) {
 		case chance < 0.08:
 			becomes = types.ImageStateFailed
 		case chance < 0.12:
-			becomes = localaws.ImageGone
+			becomes = appstream.Absent
 		case chance < 0.13:
 			ready = 1000 * time.Hour
 		}
-		image.Becomes = []localaws.StateChange{{After: ready, State: becomes}}
+		image.Becomes = []appstream.StateChange{{After: ready, State: becomes}}
 	}
 	if s.chance(0.1) {
 		image.Platform = types.PlatformTypeRockyLinux8
@@ -271,18 +271,18 @@ func (s *simulation) newImage(events bool) {
 
 // plan decides how the exports of an image end.
 func (s *simulation) plan(name string) {
-	var outcomes []localaws.ExportOutcome
+	var outcomes []appstream.Outcome
 	for range 1 + s.IntN(2) {
-		outcome := localaws.ExportOutcome{After: s.between(30*time.Second, 20*time.Minute)}
+		outcome := appstream.Outcome{After: s.between(30*time.Second, 20*time.Minute)}
 		switch chance := s.Float64(); {
 		case chance < 0.12:
-			outcome.End, outcome.Errors = types.ExportImageTaskStateFailed, []localaws.ExportError{{Code: "InternalError", Message: "It failed."}}
+			outcome.End, outcome.Errors = types.ExportImageTaskStateFailed, []appstream.TaskError{{Code: "InternalError", Message: "It failed."}}
 		case chance < 0.15:
 			outcome.End = types.ExportImageTaskStateTimedOut
 		case chance < 0.16:
 			outcome.After = 6 * time.Hour // longer than anybody waits
 		case chance < 0.3:
-			outcome.Begins = []localaws.ExportPhase{{State: "PENDING", For: time.Minute}, {State: "", For: time.Minute}}
+			outcome.Begins = []appstream.Phase{{State: "PENDING", For: time.Minute}, {State: "", For: time.Minute}}
 		}
 		outcomes = append(outcomes, outcome)
 	}
@@ -301,7 +301,7 @@ func (s *simulation) removeImage() {
 	if s.chance(0.4) {
 		s.after(s.between(time.Second, time.Hour), func() {
 			s.tracef("image %s is there again", name)
-			s.appStream.PutImage(localaws.Image{Name: name})
+			s.appStream.PutImage(appstream.Image{Name: name})
 			s.born(name)
 		})
 	}

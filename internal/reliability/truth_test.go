@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
 	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/appstream"
 	"appstream-ami-exporter/internal/notify"
 )
 
@@ -134,7 +135,7 @@ func (s *simulation) told(p publication) {
 		}
 		s.truth.told[d.Task.TaskID][d.Type]++
 	}
-	var task *localaws.ExportTask
+	var task *appstream.Task
 	for _, other := range s.appStream.Tasks() {
 		if d.Task != nil && other.TaskID == d.Task.TaskID {
 			task = &other
@@ -175,7 +176,7 @@ func (s *simulation) told(p publication) {
 }
 
 // liveTwin is another task for the same image and AMI name that runs or has completed.
-func (s *simulation) liveTwin(of localaws.ExportTask) string {
+func (s *simulation) liveTwin(of appstream.Task) string {
 	for _, task := range s.appStream.Tasks() {
 		if task.TaskID != of.TaskID && task.AMIName == of.AMIName && task.ImageName == of.ImageName && !failed(task.State) && !task.Forgotten {
 			return task.TaskID
@@ -186,7 +187,7 @@ func (s *simulation) liveTwin(of localaws.ExportTask) string {
 
 // exportable tells whether AppStream would export the image now.
 func (s *simulation) exportable(name string) bool {
-	return slices.ContainsFunc(s.appStream.Images(), func(image localaws.Image) bool {
+	return slices.ContainsFunc(s.appStream.Images(), func(image appstream.Image) bool {
 		return image.Name == name && image.State == types.ImageStateAvailable && image.Platform == types.PlatformTypeWindowsServer2022
 	})
 }
@@ -236,7 +237,7 @@ func (s *simulation) judge() {
 	}
 }
 
-func (s *simulation) judgeTask(task localaws.ExportTask, all []localaws.ExportTask) {
+func (s *simulation) judgeTask(task appstream.Task, all []appstream.Task) {
 	told := s.truth.told[task.TaskID]
 	if task.Tags["appstream-ami-exporter:trigger"] == "request" && told[notify.ExportStarted] == 0 {
 		return // its caller was told that it failed
@@ -256,7 +257,7 @@ func (s *simulation) judgeTask(task localaws.ExportTask, all []localaws.ExportTa
 		s.t.Errorf("the task %s of %s still runs, and nobody was told that it was given up", task.TaskID, task.ImageName)
 	case failed(task.State) && told[notify.ExportFailed] == 0:
 		// Silence is right where a twin lived when this task had failed.
-		twin := slices.ContainsFunc(all, func(other localaws.ExportTask) bool {
+		twin := slices.ContainsFunc(all, func(other appstream.Task) bool {
 			return other.TaskID != task.TaskID && other.AMIName == task.AMIName && (!failed(other.State) || other.Ended.After(task.Ended))
 		})
 		if !twin {
@@ -266,12 +267,12 @@ func (s *simulation) judgeTask(task localaws.ExportTask, all []localaws.ExportTa
 }
 
 // judgeImage has every image that the stack means be exported and marked, or somebody know why not.
-func (s *simulation) judgeImage(image localaws.Image, tasks []localaws.ExportTask) {
+func (s *simulation) judgeImage(image appstream.Image, tasks []appstream.Task) {
 	s.checkMarker(image.Name)
 	if !selected(image.Name) || !s.exportable(image.Name) {
 		return
 	}
-	var own []localaws.ExportTask
+	var own []appstream.Task
 	for _, task := range tasks {
 		if task.ImageName == image.Name && !task.Created.Before(image.CreatedTime) {
 			own = append(own, task)
@@ -283,8 +284,8 @@ func (s *simulation) judgeImage(image localaws.Image, tasks []localaws.ExportTas
 		}
 		return
 	}
-	complete := func(task localaws.ExportTask) bool { return task.State == types.ExportImageTaskStateCompleted }
-	unknown := func(task localaws.ExportTask) bool { return s.truth.told[task.TaskID][notify.ExportCompleted] == 0 }
+	complete := func(task appstream.Task) bool { return task.State == types.ExportImageTaskStateCompleted }
+	unknown := func(task appstream.Task) bool { return s.truth.told[task.TaskID][notify.ExportCompleted] == 0 }
 	if i := slices.IndexFunc(own, complete); i >= 0 && image.Tags["appstream-ami-exporter:ami-name"] == "" && !unknown(own[i]) {
 		s.t.Errorf("%s has the AMI %s and is not marked: %v", image.Name, own[i].AMIName, image.Tags)
 	}

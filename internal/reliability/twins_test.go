@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
 	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/appstream"
 	"appstream-ami-exporter/internal/notify"
 )
 
@@ -31,8 +32,8 @@ func TestTwinsOfOneTrigger(t *testing.T) {
 						}
 						return localaws.Effect{}
 					}
-					inWorld(t, worldOptions{seed: seed, fault: fault, appStream: localaws.AppStreamOptions{Twins: localaws.FailTwinLater, ListsNoTags: strings.Contains(kind, "no tags")}}, func(t *testing.T, w *world) {
-						w.appStream.PutImage(localaws.Image{Name: "win-1"})
+					inWorld(t, worldOptions{seed: seed, fault: fault, appStream: appstream.Options{Twins: appstream.FailTwinLater, ListsNoTags: strings.Contains(kind, "no tags")}}, func(t *testing.T, w *world) {
+						w.appStream.PutImage(appstream.Image{Name: "win-1"})
 						now := time.Now()
 						w.fireSchedule(now)
 						w.fireSchedule(now)
@@ -59,9 +60,9 @@ func TestTwinOfSomebodyElse(t *testing.T) {
 						}
 						return localaws.Effect{}
 					}
-					inWorld(t, worldOptions{seed: seed, fault: fault, appStream: localaws.AppStreamOptions{Twins: localaws.FailTwinLater}}, func(t *testing.T, w *world) {
-						w.appStream.PutImage(localaws.Image{Name: "win-1"})
-						w.appStream.SetOutcome("win-1", localaws.ExportOutcome{End: end, After: time.Hour})
+					inWorld(t, worldOptions{seed: seed, fault: fault, appStream: appstream.Options{Twins: appstream.FailTwinLater}}, func(t *testing.T, w *world) {
+						w.appStream.PutImage(appstream.Image{Name: "win-1"})
+						w.appStream.SetOutcome("win-1", appstream.Outcome{End: end, After: time.Hour})
 						w.fireSchedule(time.Now())
 						w.start("request-1", "", []byte(`{"imageName":"win-1"}`), func(localaws.InvokeResult) {})
 						w.settle(48 * time.Hour)

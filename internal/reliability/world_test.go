@@ -20,6 +20,8 @@ import (
 	"appstream-ami-exporter/internal/export"
 	"appstream-ami-exporter/internal/handler"
 	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/appstream"
+	"appstream-ami-exporter/internal/localaws/template"
 	"appstream-ami-exporter/internal/metrics"
 	"appstream-ami-exporter/internal/notify"
 	"appstream-ami-exporter/internal/work"
@@ -29,7 +31,7 @@ import (
 type worldOptions struct {
 	parameters map[string]string // of the template
 	variables  map[string]string // of the function's environment, over the template's
-	appStream  localaws.AppStreamOptions
+	appStream  appstream.Options
 	timeout    time.Duration // of the function, where not the template's
 	seed       uint64        // of every choice that the world makes
 	skew       func() time.Duration
@@ -48,8 +50,8 @@ type worldOptions struct {
 type world struct {
 	t         testing.TB
 	options   worldOptions
-	stack     *localaws.Stack
-	appStream *localaws.AppStream
+	stack     *template.Stack
+	appStream *appstream.Server
 	config    config.Config
 	clients   awsclient.Clients
 	random    *rand.Rand
@@ -84,17 +86,17 @@ type appointment struct {
 // stacks keeps the templates that were read: worlds are many and templates few.
 var stacks sync.Map
 
-func stackOf(t testing.TB, parameters map[string]string) *localaws.Stack {
+func stackOf(t testing.TB, parameters map[string]string) *template.Stack {
 	t.Helper()
 	key := fmt.Sprint(parameters) // fmt prints maps in the order of their keys
 	if stack, ok := stacks.Load(key); ok {
-		return stack.(*localaws.Stack)
+		return stack.(*template.Stack)
 	}
-	template, err := localaws.LoadTemplate(filepath.Join("..", "..", "template.yaml"), parameters)
+	loaded, err := template.Load(filepath.Join("..", "..", "template.yaml"), parameters)
 	if err != nil {
 		t.Fatal(err)
 	}
-	stack, err := template.Stack(nil)
+	stack, err := loaded.Stack(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +126,7 @@ func newWorld(t testing.TB, options worldOptions) *world {
 		ids := 0
 		options.appStream.NewID = func() string { ids++; return fmt.Sprintf("00000000-0000-4000-8000-%012x", ids) }
 	}
-	w.appStream = localaws.NewAppStream(options.appStream)
+	w.appStream = appstream.New(options.appStream)
 	queues := w.stack.Queues
 	w.dead, w.failed = newQueue(queues["DeadLetterQueue"], nil), newQueue(queues["FailedEventsQueue"], nil)
 	w.work = newQueue(queues["WorkQueue"], w.dead)

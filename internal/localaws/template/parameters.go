@@ -1,0 +1,94 @@
+package template
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+)
+
+// parameter is a parameter's declaration.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html
+type parameter struct {
+	Type                  string   `yaml:"Type"`
+	Default               *string  `yaml:"Default"`
+	AllowedValues         []string `yaml:"AllowedValues"`
+	AllowedPattern        string   `yaml:"AllowedPattern"`
+	ConstraintDescription string   `yaml:"ConstraintDescription"`
+	MinLength             *int     `yaml:"MinLength"`
+	MaxLength             *int     `yaml:"MaxLength"`
+	MinValue              *float64 `yaml:"MinValue"`
+	MaxValue              *float64 `yaml:"MaxValue"`
+}
+
+// chooseParameters returns the value of every declared parameter, or everything that is wrong with them.
+func chooseParameters(declared map[string]parameter, chosen map[string]string) (map[string]string, error) {
+	var problems []error
+	for _, name := range slices.Sorted(maps.Keys(chosen)) {
+		if _, ok := declared[name]; !ok {
+			problems = append(problems, fmt.Errorf("there is no parameter %s", name))
+		}
+	}
+	values := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(declared)) {
+		value, ok := chosen[name]
+		if !ok {
+			if declared[name].Default == nil {
+				problems = append(problems, fmt.Errorf("parameter %s has no default and needs a value", name))
+				continue
+			}
+			value = *declared[name].Default
+		}
+		if err := declared[name].check(value); err != nil {
+			problems = append(problems, fmt.Errorf("parameter %s: %w", name, err))
+		}
+		values[name] = value
+	}
+	return values, errors.Join(problems...)
+}
+
+func (p parameter) check(value string) error {
+	switch p.Type {
+	case "String":
+	case "Number":
+		number, err := strconv.ParseFloat(value, 64)
+		if err != nil {
+			return fmt.Errorf("%q is not a number", value)
+		}
+		if p.MinValue != nil && number < *p.MinValue || p.MaxValue != nil && number > *p.MaxValue {
+			return p.refuse(value, "is out of range")
+		}
+	default:
+		return fmt.Errorf("the type %q is not supported here", p.Type)
+	}
+	length := utf8.RuneCountInString(value)
+	if p.MinLength != nil && length < *p.MinLength || p.MaxLength != nil && length > *p.MaxLength {
+		return p.refuse(value, "has the wrong length")
+	}
+	if len(p.AllowedValues) > 0 && !slices.Contains(p.AllowedValues, value) {
+		return p.refuse(value, fmt.Sprintf("is none of %q", p.AllowedValues))
+	}
+	if p.AllowedPattern == "" {
+		return nil
+	}
+	// CloudFormation matches the whole value, whether or not the pattern has anchors.
+	pattern, err := regexp.Compile(`^(?:` + p.AllowedPattern + `)$`)
+	if err != nil {
+		return fmt.Errorf("AllowedPattern: %w", err)
+	}
+	if !pattern.MatchString(value) {
+		return p.refuse(value, "does not match "+p.AllowedPattern)
+	}
+	return nil
+}
+
+// refuse words a refusal as CloudFormation does: with the ConstraintDescription where there is one.
+func (p parameter) refuse(value, reason string) error {
+	if p.ConstraintDescription != "" {
+		return fmt.Errorf("%q %s: %s", value, reason, p.ConstraintDescription)
+	}
+	return fmt.Errorf("%q %s", value, reason)
+}
