@@ -1,13 +1,11 @@
 package main_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -19,63 +17,33 @@ import (
 	"appstream-ami-exporter/internal/localaws/appstream"
 	"appstream-ami-exporter/internal/localaws/localtest"
 	"appstream-ami-exporter/internal/notify"
+	"appstream-ami-exporter/internal/trigger/triggertest"
 )
 
-// sample is what becomes of one of the sample events. In the reply, $ID is the request id of the invocation and $NOW its time.
-type sample struct {
+// outcome is what becomes of one of the sample events. In the reply, $ID is the request id of the invocation and $NOW its time.
+type outcome struct {
 	images []string // those that the account has, all of them tagged Backup=yes
 	reply  string
-	rule   bool // the stack's rule takes it
 	told   map[string][]notify.Type
 }
 
-// one is the reply where one image is started and nothing else is to be said.
-func one(triggerType, id, when, image, ami string) string {
-	return fmt.Sprintf(`{"trigger":{"type":%q,"id":%q,"time":%q},"started":[{"imageName":%q,"amiName":%q,"taskId":%q}],"waiting":[],`+
-		`"skipped":[],"rejected":[]}`,
-		triggerType, id, when, image, ami, taskID(1))
-}
-
-// ignored is the reply to an event that asks for nothing.
-func ignored(why string) string {
-	return fmt.Sprintf(`{"ignored":%q,"started":[],"waiting":[],"skipped":[],"rejected":[]}`, why)
-}
-
-// nightly is the schedule of the samples.
-const nightly = "arn:aws:scheduler:eu-west-1:123456789012:schedule/default/appstream-ami-exporter-ExportFunctionNightly"
-
-// samples are all the files of events/ that are no batches of the queue.
-var samples = map[string]sample{
-	"schedule.json":          sweep(nightly+"@2026-11-23T02:00:00Z", "2026-11-23T02:00:00Z"),
-	"scheduler-default.json": sweep(nightly+"@2026-11-23T02:00:00Z", "2026-11-23T02:00:00Z"),
-	"scheduled-rule.json": sweep("arn:aws:events:eu-west-1:123456789012:rule/nightly-image-export@2026-11-23T02:00:00Z",
-		"2026-11-23T02:00:00Z"),
-	"empty.json": sweep("$ID", "$NOW"),
-
-	"create-image.json":          event("win2022-base-7", "c41c1d9e-31a3-4f5e-bb6c-2f9f3c6a7d10", "2026-11-23T10:15:00Z"),
-	"create-updated-image.json":  event("win2022-base-8", "7f1b5c1c-49a5-4a63-9c53-6d4b93f3de02", "2026-11-23T11:30:12Z"),
-	"create-imported-image.json": event("win2025-imported-1", "1e3d5c7b-9a8f-4e6d-8c4b-2a1f0e9d8c7b", "2026-11-23T12:05:31Z"),
-	"copy-image.json":            event("win2022-base-7-copy", "3c5b7a99-8e7d-4c6b-9a5f-4e3d2c1b0a9f", "2026-11-23T13:45:09Z"),
-	"image-ready.json":           event("win2025-dev-3", "d3e5f709-1b2c-4d3e-9f40-5162738495a6", "2026-11-23T14:20:00Z"),
-
-	"create-updated-image-dry-run.json": {reply: ignored("CreateUpdatedImage was a dry run, so no image is made"),
-		images: []string{"win2022-base-8"}},
-	"create-updated-image-denied.json": {reply: ignored("CreateUpdatedImage was refused by AppStream (AccessDenied), so no image is made"),
-		images: []string{"win2022-base-8"}},
-	"copy-image-other-region.json": {reply: ignored(`the image is copied to Region "us-east-1", this function exports images of eu-west-1`),
-		images: []string{"win2022-base-7-copy"}},
-
+// requests are the outcomes of the samples that choose images for themselves.
+var requests = map[string]outcome{
 	"request-image.json": {
 		images: []string{"win2022-base-7", "other"},
-		reply:  one("request", "$ID", "$NOW", "win2022-base-7", "win2022-base-7-golden"),
-		told:   map[string][]notify.Type{"win2022-base-7": startedAndCompleted},
+		reply: `{"trigger":{"type":"request","id":"$ID","time":"$NOW"},
+			"started":[{"imageName":"win2022-base-7","amiName":"win2022-base-7-golden","taskId":"00000000-0000-4000-8000-000000000001"}],
+			"waiting":[],"skipped":[],"rejected":[]}`,
+		told: map[string][]notify.Type{"win2022-base-7": startedAndCompleted},
 	},
 	"request.json": {
 		images: []string{"prod-office-1", "prod-test", "other"},
 		reply: `{"trigger":{"type":"request","id":"$ID","time":"$NOW"},
 			"started":[{"imageName":"prod-office-1","amiName":"prod-office-1-before-migration-$DATE",
-				"taskId":"00000000-0000-4000-8000-000000000001"}],"waiting":[],
-			"skipped":[{"imageName":"other","reason":"not selected"},{"imageName":"prod-test","reason":"not selected"}],"rejected":[]}`,
+				"taskId":"00000000-0000-4000-8000-000000000001"}],
+			"waiting":[],
+			"skipped":[{"imageName":"other","reason":"not selected"},{"imageName":"prod-test","reason":"not selected"}],
+			"rejected":[]}`,
 		told: map[string][]notify.Type{"prod-office-1": startedAndCompleted},
 	},
 	"request-dry-run.json": {
@@ -83,23 +51,43 @@ var samples = map[string]sample{
 		reply: `{"trigger":{"type":"request","id":"$ID","time":"$NOW"},"dryRun":true,"wouldStart":[
 			{"imageName":"base","amiName":"base-20261120T101500Z"},{"imageName":"office","amiName":"office-20261120T101500Z"}],
 			"started":[],"waiting":[],"skipped":[],"rejected":[]}`,
+		told: map[string][]notify.Type{},
 	},
 }
 
-func sweep(id, when string) sample {
-	return sample{
-		images: []string{"base"},
-		reply:  one("schedule", id, when, "base", amiOf("base")),
-		told:   map[string][]notify.Type{"base": startedAndCompleted},
+// outcomeOf is what becomes of a sample: what is ignored exports nothing, an event the image that it names, a schedule the one
+// image that there is.
+func outcomeOf(t *testing.T, sample triggertest.Sample) outcome {
+	t.Helper()
+	input := sample.Input
+	switch {
+	case input.Ignored != "":
+		return outcome{
+			images: []string{"base"},
+			reply:  fmt.Sprintf(`{"ignored":%q,"started":[],"waiting":[],"skipped":[],"rejected":[]}`, input.Ignored),
+			told:   map[string][]notify.Type{},
+		}
+	case input.Trigger.ChoosesImages():
+		want, known := requests[sample.File]
+		if !known {
+			t.Fatalf("no test says what becomes of %s", sample.File)
+		}
+		return want
 	}
-}
-
-func event(image, id, when string) sample {
-	return sample{
-		images: []string{image, "other"},
-		rule:   true,
-		reply:  one("image-ready", id, when, image, amiOf(image)),
-		told:   map[string][]notify.Type{image: startedAndCompleted},
+	image := cmp.Or(input.Spec.ImageName, "base")
+	images := []string{image}
+	if input.Trigger.AnnouncesImage() {
+		images = append(images, "other")
+	}
+	id, when := input.Trigger.ID, input.Trigger.Time.Format(time.RFC3339)
+	if id == triggertest.Invocation.RequestID {
+		id, when = "$ID", "$NOW"
+	}
+	return outcome{
+		images: images,
+		reply: fmt.Sprintf(`{"trigger":{"type":%q,"id":%q,"time":%q},"started":[{"imageName":%q,"amiName":%q,"taskId":%q}],
+			"waiting":[],"skipped":[],"rejected":[]}`, input.Trigger.Type, id, when, image, amiOf(image), taskID(1)),
+		told: map[string][]notify.Type{image: startedAndCompleted},
 	}
 }
 
@@ -107,31 +95,31 @@ func event(image, id, when string) sample {
 // the image has its AMI.
 func TestSamples(t *testing.T) {
 	t.Parallel()
-	for name, want := range samples {
-		t.Run(name, func(t *testing.T) {
+	for _, sample := range triggertest.Samples {
+		if sample.Input.Batch != nil {
+			continue // TestSampleWatch and TestSampleRequest
+		}
+		t.Run(sample.File, func(t *testing.T) {
 			t.Parallel()
+			want := outcomeOf(t, sample)
 			a := localtest.Start(t, localaws.AccountOptions{AppStream: appstream.Options{NewID: counted()}})
 			for _, image := range want.images {
 				a.AppStream.PutImage(appstream.Image{Name: image, CreatedTime: made, Tags: map[string]string{"Backup": "yes"}})
 			}
-			payload := localtest.Event(t, name)
+			payload := localtest.Event(t, sample.File)
 			result := localtest.Invoke(t, a, payload)
 			if result.Failed() {
 				t.Fatalf("%s: %s", result.ErrorType, result.ErrorMessage)
 			}
 			now := triggerTime(t, result)
-			reply := strings.NewReplacer("$ID", result.RequestID, "$NOW", now.Format(time.RFC3339), "$DATE",
-				now.Format("20060102")).Replace(want.reply)
-			checkJSON(t, "reply", reply, result.Payload)
+			values := strings.NewReplacer("$ID", result.RequestID, "$NOW", now.Format(time.RFC3339), "$DATE", now.Format("20060102"))
+			checkJSON(t, "reply", values.Replace(want.reply), result.Payload)
 			localtest.Settle(t, a)
-			if want.told == nil {
-				want.told = map[string][]notify.Type{}
-			}
 			check(t, "notifications", want.told, told(t, a))
 
 			matched, err := a.PutEvent(payload)
-			if err != nil || matched != want.rule {
-				t.Errorf("the stack's rule takes it: %v, %v; want %v", matched, err, want.rule)
+			if err != nil || matched != sample.PassesRule {
+				t.Errorf("the stack's rule takes it: %v, %v; want %v", matched, err, sample.PassesRule)
 			}
 			localtest.Settle(t, a)
 			check(t, "notifications after a second delivery", want.told, told(t, a))
@@ -159,33 +147,6 @@ func triggerTime(t *testing.T, result localaws.InvokeResult) time.Time {
 		t.Errorf("the invocation of %v has the time %v", result.Started, now)
 	}
 	return now
-}
-
-// A sample that no test sends could be wrong for years.
-func TestEverySampleIsSent(t *testing.T) {
-	t.Parallel()
-	files, err := filepath.Glob(filepath.Join(localtest.Root(t), "events", "*.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var names []string
-	for _, file := range files {
-		names = append(names, filepath.Base(file))
-	}
-	sent := slices.Sorted(maps.Keys(samples))
-	sent = append(sent, "sqs-request.json", "sqs-watch.json")
-	check(t, "samples", names, sent)
-
-	// And every one is explained.
-	readme, err := os.ReadFile(filepath.Join(localtest.Root(t), "events", "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range names {
-		if !strings.Contains(string(readme), "`"+name+"`") {
-			t.Errorf("events/README.md does not explain %s", name)
-		}
-	}
 }
 
 // exportByHand starts an export past the function, as somebody at the console would.

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"appstream-ami-exporter/internal/localaws/template"
+	"appstream-ami-exporter/internal/trigger/triggertest"
 )
 
 const projectTemplate = "../../template.yaml"
@@ -173,42 +174,16 @@ func TestProjectSchedule(t *testing.T) {
 
 // TestProjectEvents holds the rule's pattern and events/ against each other.
 func TestProjectEvents(t *testing.T) {
-	passes := map[string]bool{
-		"create-image.json":                 true,
-		"create-updated-image.json":         true,
-		"create-imported-image.json":        true,
-		"copy-image.json":                   true,
-		"image-ready.json":                  true,
-		"create-updated-image-dry-run.json": false,
-		"create-updated-image-denied.json":  false,
-		"copy-image-other-region.json":      false,
-	}
-	// These reach the function on other ways than the rule.
-	for _, name := range []string{"schedule.json", "scheduler-default.json", "scheduled-rule.json", "empty.json",
-		"request.json", "request-image.json", "request-dry-run.json"} {
-		passes[name] = false
-	}
 	rules := projectStack(t, nil).Rules
 	if len(rules) != 1 {
 		t.Fatalf("%d rules, want 1", len(rules))
 	}
-	for name, want := range passes {
-		got, err := rules[0].Matches(readEvent(t, name))
+	for _, sample := range triggertest.Samples {
+		got, err := rules[0].Matches(readEvent(t, sample.File))
 		if err != nil {
-			t.Errorf("%s: %v", name, err)
-		} else if got != want {
-			t.Errorf("%s passes the rule: %t, want %t", name, got, want)
-		}
-	}
-
-	files, err := filepath.Glob("../../events/*.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		name := filepath.Base(file)
-		if _, ok := passes[name]; !ok && !strings.HasPrefix(name, "sqs-") {
-			t.Errorf("events/%s is not in this test: does it pass the rule?", name)
+			t.Errorf("%s: %v", sample.File, err)
+		} else if got != sample.PassesRule {
+			t.Errorf("%s passes the rule: %t, want %t", sample.File, got, sample.PassesRule)
 		}
 	}
 }

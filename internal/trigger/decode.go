@@ -57,7 +57,8 @@ func Decode(raw []byte, inv Invocation) (Input, error) {
 			return kind.decode(p, inv)
 		}
 	}
-	return Input{}, refuse("an event with source %s and detail-type %s is not for this function", quote(p.event.Source), quote(p.event.DetailType))
+	return Input{}, refuse("an event with source %s and detail-type %s is not for this function",
+		quote(p.event.Source), quote(p.event.DetailType))
 }
 
 // payload is what an invocation brought, read as far as it takes to tell of which kind it is.
@@ -103,20 +104,16 @@ func refuse(format string, args ...any) error {
 // quote shows what was sent, up to the length of the longest detail-type: a refusal must not flood the log.
 func quote(text string) string { return fmt.Sprintf("%.128q", text) }
 
-// explain makes encoding/json's message fit for a sentence, and short whatever was sent.
+// explain makes encoding/json's message fit for a sentence.
 func explain(err error) string {
-	text := err.Error()
-	if typed, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		if typed.Field == "" {
-			return "it is a JSON " + typed.Value
-		}
-		text = fmt.Sprintf("field %q is a JSON %s, not %s", typed.Field, typed.Value, jsonType(typed.Type.String()))
+	typed, ok := errors.AsType[*json.UnmarshalTypeError](err)
+	switch {
+	case !ok:
+		return err.Error()
+	case typed.Field != "":
+		return fmt.Sprintf("field %q is a JSON %s, not %s", typed.Field, typed.Value, jsonType(typed.Type.String()))
 	}
-	const longest = 200 // two lines of a terminal; a field's name may be as long as the payload
-	if len(text) > longest {
-		text = strings.ToValidUTF8(text[:longest], "") + "..."
-	}
-	return text
+	return "it is a JSON " + typed.Value
 }
 
 // jsonType names in JSON's words what a field of this Go type holds.
