@@ -4,12 +4,7 @@ package config
 import (
 	"errors"
 	"fmt"
-	"net/url"
-	"strconv"
-	"strings"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws/arn"
 
 	"appstream-ami-exporter/internal/export"
 	"appstream-ami-exporter/internal/tags"
@@ -82,13 +77,15 @@ func FromEnvironment(lookup func(string) (string, bool)) (Config, error) {
 	// iam:PassRole works within one account only, so the role's account is the function's.
 	c.Place = export.Place{Partition: role.Partition, Account: role.AccountID, Region: env.required("AWS_REGION")}
 	if topic.Region != "" && c.Place.Region != "" && topic.Region != c.Place.Region {
-		env.problem("TOPIC_ARN", fmt.Errorf("the topic is in %s, the function in %s; SNS takes messages in the topic's own Region only", topic.Region, c.Place.Region))
+		env.problem("TOPIC_ARN", fmt.Errorf("the topic is in %s, the function in %s; SNS takes messages in the topic's own Region only",
+			topic.Region, c.Place.Region))
 	}
 	c.WorkQueueURL = env.url("WORK_QUEUE_URL")
 	// The queue is the function's own, and its URL names its account. With a role of another account all images would seem
 	// to be somebody else's, and every night would end well with nothing.
-	if owner := accountOf(c.WorkQueueURL); owner != "" && role.AccountID != "" && owner != role.AccountID {
-		env.problem("EXPORT_ROLE_ARN", fmt.Errorf("the role is in the account %s, the function in %s; a role can be handed over within its own account only", role.AccountID, owner))
+	if owner := accountInURL(c.WorkQueueURL); owner != "" && role.AccountID != "" && owner != role.AccountID {
+		env.problem("EXPORT_ROLE_ARN", fmt.Errorf("the role is in the account %s, the function in %s; "+
+			"a role can be handed over within its own account only", role.AccountID, owner))
 	}
 	c.DeadLetterQueueURL = env.url("DEAD_LETTER_QUEUE_URL")
 	c.MaxReceiveCount = env.number("MAX_RECEIVE_COUNT", 10, 1000)
@@ -112,133 +109,4 @@ func FromEnvironment(lookup func(string) (string, bool)) (Config, error) {
 	c.WaitDeadline = time.Duration(env.number("WAIT_DEADLINE_HOURS", 1, longestDeadline)) * time.Hour
 	c.ExportDeadline = time.Duration(env.number("EXPORT_DEADLINE_HOURS", 1, longestDeadline)) * time.Hour
 	return c, errors.Join(env.problems...)
-}
-
-// accountOf is the account in the URL of a queue, https://sqs.<Region>.amazonaws.com/<account>/<name>, where there is one.
-func accountOf(queueURL string) string {
-	parsed, err := url.Parse(queueURL)
-	if err != nil {
-		return ""
-	}
-	if account, _, _ := strings.Cut(strings.TrimPrefix(parsed.Path, "/"), "/"); isAccount(account) {
-		return account
-	}
-	return ""
-}
-
-// environment reads variables and gathers what is wrong with them.
-type environment struct {
-	lookup    func(string) (string, bool)
-	variables map[string]Variable
-	problems  []error
-}
-
-// get returns the value, or the default where the variable is not set or empty: CloudFormation cannot leave out a
-// variable whose parameter is empty.
-func (e *environment) get(name string) string {
-	if value, _ := e.lookup(name); value != "" {
-		return value
-	}
-	return e.variables[name].Default
-}
-
-func (e *environment) problem(name string, err error) {
-	if err != nil {
-		e.problems = append(e.problems, fmt.Errorf("%s=%.200q: %w (allowed: %s)", name, e.get(name), err, e.variables[name].Allowed))
-	}
-}
-
-func (e *environment) required(name string) string {
-	value := e.get(name)
-	if value == "" {
-		e.problem(name, errors.New("it is not set"))
-	}
-	return value
-}
-
-func (e *environment) arn(name, service string) arn.ARN {
-	value := e.required(name)
-	if value == "" {
-		return arn.ARN{}
-	}
-	parsed, err := arn.Parse(value)
-	switch {
-	case err != nil:
-		e.problem(name, errors.New("it is no ARN"))
-	case parsed.Service != service:
-		e.problem(name, fmt.Errorf("it is the ARN of something in %s", parsed.Service))
-	case service == "iam" && !strings.HasPrefix(parsed.Resource, "role/"):
-		e.problem(name, errors.New("it is not the ARN of a role"))
-	case !isAccount(parsed.AccountID):
-		// The ARNs of images are made with the role's account, so a wrong one would hide them all.
-		e.problem(name, errors.New("its account is not 12 digits"))
-	case parsed.Partition == "" || service == "sns" && (parsed.Region == "" || parsed.Resource == ""):
-		e.problem(name, errors.New("a part of the ARN is empty"))
-	}
-	return parsed
-}
-
-func isAccount(id string) bool {
-	return len(id) == 12 && strings.Trim(id, "0123456789") == ""
-}
-
-func (e *environment) url(name string) string {
-	value := e.required(name)
-	if value == "" {
-		return ""
-	}
-	if parsed, err := url.Parse(value); err != nil || parsed.Host == "" || parsed.Scheme != "https" && parsed.Scheme != "http" {
-		e.problem(name, errors.New("it is no URL"))
-	}
-	return value
-}
-
-func (e *environment) number(name string, low, high int) int {
-	value, err := strconv.Atoi(e.get(name))
-	switch {
-	case errors.Is(err, strconv.ErrSyntax):
-		e.problem(name, errors.New("it is not a whole number"))
-	case err != nil || value < low || value > high:
-		e.problem(name, errors.New("it is out of range"))
-	}
-	return value
-}
-
-func (e *environment) boolean(name string) bool {
-	switch e.get(name) {
-	case "true":
-		return true
-	case "false":
-	default:
-		e.problem(name, errors.New("it is neither"))
-	}
-	return false
-}
-
-// pairs reads Key=Value,Key=Value. A value may hold "=", neither may hold a comma. Spaces around them are no part of them.
-func (e *environment) pairs(name string) map[string]string {
-	pairs := map[string]string{}
-	for _, entry := range SplitList(e.get(name)) {
-		key, value, ok := strings.Cut(entry, "=")
-		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
-		switch _, twice := pairs[key]; {
-		case !ok || key == "":
-			e.problem(name, fmt.Errorf("%.140q is not Key=Value", entry))
-		case twice:
-			e.problem(name, fmt.Errorf("the key %.140q is there twice", key))
-		default:
-			pairs[key] = value
-		}
-	}
-	return pairs
-}
-
-// SplitList reads a list with commas, as in IMAGES. Spaces around an entry are no part of it; empty entries are none.
-func SplitList(text string) (entries []string) {
-	for entry := range strings.SplitSeq(text, ",") {
-		if entry = strings.TrimSpace(entry); entry != "" {
-			entries = append(entries, entry)
-		}
-	}
-	return entries
 }

@@ -84,8 +84,8 @@ func TestFromEnvironment(t *testing.T) {
 	}{
 		"defaults": {nil, func(*config.Config) {}},
 		"what is empty is not set": {map[string]string{
-			"MAX_RECEIVE_COUNT": "", "IMAGES": "", "IMAGE_TAG": "", "REQUESTS_WITHIN_SELECTION": "", "AMI_NAME_TEMPLATE": "", "AMI_DESCRIPTION_TEMPLATE": "",
-			"AMI_TAGS": "", "COPY_IMAGE_TAGS": "", "WAIT_DEADLINE_HOURS": "", "EXPORT_DEADLINE_HOURS": "",
+			"MAX_RECEIVE_COUNT": "", "IMAGES": "", "IMAGE_TAG": "", "REQUESTS_WITHIN_SELECTION": "", "AMI_NAME_TEMPLATE": "",
+			"AMI_DESCRIPTION_TEMPLATE": "", "AMI_TAGS": "", "COPY_IMAGE_TAGS": "", "WAIT_DEADLINE_HOURS": "", "EXPORT_DEADLINE_HOURS": "",
 		}, func(*config.Config) {}},
 		"everything": {map[string]string{
 			"EXPORT_ROLE_ARN":           "arn:aws-us-gov:iam::210987654321:role/R",
@@ -105,13 +105,14 @@ func TestFromEnvironment(t *testing.T) {
 			"EXPORT_DEADLINE_HOURS":     "168",
 		}, func(c *config.Config) {
 			*c = config.Config{
-				Place:                   export.Place{Partition: "aws-us-gov", Account: "210987654321", Region: "us-gov-west-1"},
-				ExportRoleARN:           "arn:aws-us-gov:iam::210987654321:role/R",
-				TopicARN:                "arn:aws-us-gov:sns:us-gov-west-1:999999999999:exports.fifo",
-				WorkQueueURL:            "http://localhost:4100/work",
-				DeadLetterQueueURL:      "http://localhost:4100/dead",
-				MaxReceiveCount:         10,
-				Selection:               selection(t, []string{"prod-*", "win2022-base", "!prod-test"}, map[string]string{"Backup": "yes", "Team": "a=b"}),
+				Place:              export.Place{Partition: "aws-us-gov", Account: "210987654321", Region: "us-gov-west-1"},
+				ExportRoleARN:      "arn:aws-us-gov:iam::210987654321:role/R",
+				TopicARN:           "arn:aws-us-gov:sns:us-gov-west-1:999999999999:exports.fifo",
+				WorkQueueURL:       "http://localhost:4100/work",
+				DeadLetterQueueURL: "http://localhost:4100/dead",
+				MaxReceiveCount:    10,
+				Selection: selection(t, []string{"prod-*", "win2022-base", "!prod-test"},
+					map[string]string{"Backup": "yes", "Team": "a=b"}),
 				RequestsWithinSelection: true,
 				Name:                    name(t, "backup/{image}-{date}"),
 				Description:             description(t, "Ünïcode, {account}"),
@@ -204,7 +205,9 @@ func TestBadValues(t *testing.T) {
 				t.Fatal("accepted")
 			}
 			shown := []rune(test.value)
-			for _, want := range []string{fmt.Sprintf("%s=%q", test.name, string(shown[:min(len(shown), 200)])), test.says, "(allowed: " + allowed(t, test.name) + ")"} {
+			for _, want := range []string{
+				fmt.Sprintf("%s=%q: ", test.name, string(shown[:min(len(shown), 200)])), test.says, "(allowed: " + allowed(t, test.name) + ")",
+			} {
 				if !strings.Contains(err.Error(), want) {
 					t.Errorf("the error\n\t%s\nlacks\n\t%s", err, want)
 				}
@@ -239,8 +242,9 @@ func allowed(t *testing.T, name string) string {
 // Who deploys sees all that is wrong at the first try.
 func TestEveryProblemAtOnce(t *testing.T) {
 	bad := map[string]string{
-		"EXPORT_ROLE_ARN": "role", "TOPIC_ARN": "topic", "WORK_QUEUE_URL": "queue", "DEAD_LETTER_QUEUE_URL": "dead", "MAX_RECEIVE_COUNT": "x",
-		"IMAGES": "-", "IMAGE_TAG": "x", "REQUESTS_WITHIN_SELECTION": "x", "AMI_NAME_TEMPLATE": "x", "AMI_DESCRIPTION_TEMPLATE": "{x}", "AMI_TAGS": "x",
+		"EXPORT_ROLE_ARN": "role", "TOPIC_ARN": "topic", "WORK_QUEUE_URL": "queue", "DEAD_LETTER_QUEUE_URL": "dead",
+		"MAX_RECEIVE_COUNT": "x", "IMAGES": "-", "IMAGE_TAG": "x", "REQUESTS_WITHIN_SELECTION": "x", "AMI_NAME_TEMPLATE": "x",
+		"AMI_DESCRIPTION_TEMPLATE": "{x}", "AMI_TAGS": "x",
 		"COPY_IMAGE_TAGS": "x", "WAIT_DEADLINE_HOURS": "x", "EXPORT_DEADLINE_HOURS": "x", "AWS_REGION": "",
 	}
 	_, err := read(bad)
@@ -311,8 +315,8 @@ func FuzzFromEnvironment(f *testing.F) {
 			t.Errorf("%d tags leave no room for our own", len(c.Tags))
 		}
 		for key, value := range c.Tags {
-			if len([]rune(key)) > 128 || !tagKey.MatchString(key) || strings.HasPrefix(key, "aws:") || strings.HasPrefix(key, "appstream-ami-exporter:") ||
-				len([]rune(value)) > 256 || !tagValue.MatchString(value) {
+			reserved := strings.HasPrefix(key, "aws:") || strings.HasPrefix(key, "appstream-ami-exporter:")
+			if reserved || len([]rune(key)) > 128 || !tagKey.MatchString(key) || len([]rune(value)) > 256 || !tagValue.MatchString(value) {
 				t.Errorf("AppStream does not take the tag %q=%q", key, value)
 			}
 			if strings.TrimSpace(key) != key || strings.TrimSpace(value) != value {

@@ -64,7 +64,8 @@ func Check(key, value string) error {
 func CheckAll(tags map[string]string) error {
 	var problems []error
 	if len(tags) > MaxOthers {
-		problems = append(problems, fmt.Errorf("%d tags are too many: an AMI has %d, and %d of them say where it comes from", len(tags), Max, Own))
+		problems = append(problems, fmt.Errorf("%d tags are too many: an AMI has %d, and %d of them say where it comes from",
+			len(tags), Max, Own))
 	}
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
 		if err := Check(key, tags[key]); err != nil {
