@@ -282,6 +282,7 @@ type describeSnapshotsAnswer struct {
 
 type snapshotXML struct {
 	SnapshotID string   `xml:"snapshotId"`
+	VolumeID   string   `xml:"volumeId"`
 	Owner      string   `xml:"ownerId"`
 	State      string   `xml:"status"`
 	Started    string   `xml:"startTime"`
@@ -291,6 +292,9 @@ type snapshotXML struct {
 	Progress   string   `xml:"progress"`
 	Tags       []tagXML `xml:"tagSet>item"`
 }
+
+// noVolume is what EC2 shows as the volume of a snapshot that is a copy.
+const noVolume = "vol-ffffffff"
 
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSnapshots.html
 func (r *region) describeSnapshots(_ time.Time, q *query) (answer, error) {
@@ -323,7 +327,7 @@ func (r *region) describeSnapshots(_ time.Time, q *query) (answer, error) {
 		}
 		if matches {
 			found = append(found, snapshotXML{
-				SnapshotID: id, Owner: s.Owner, State: "completed", Started: showTime(s.Created), SizeGiB: s.SizeGiB,
+				SnapshotID: id, VolumeID: noVolume, Owner: s.Owner, State: "completed", Started: showTime(s.Created), SizeGiB: s.SizeGiB,
 				Encrypted: s.Encrypted, KMSKeyID: s.KMSKeyID, Progress: "100%", Tags: showTags(s.Tags),
 			})
 		}

@@ -51,8 +51,11 @@ func (s *SSM) putParameter(region string, in putInput) (putOutput, error) {
 	case p != nil && in.DataType != "" && in.DataType != p.DataType:
 		return putOutput{}, refuse("ValidationException", "The data type of a parameter cannot be changed.")
 	}
-	if in.DataType == "" && p != nil {
+	switch {
+	case in.DataType == "" && p != nil:
 		in.DataType = p.DataType
+	case in.DataType == "":
+		in.DataType = "text"
 	}
 	if in.DataType == imageType && !imageForm.MatchString(in.Value) {
 		return putOutput{}, refuse("ValidationException", "The value %q is not the id of an AMI.", in.Value)

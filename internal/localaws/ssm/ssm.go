@@ -223,6 +223,8 @@ func checkName(name string) error {
 	switch {
 	case !nameForm.MatchString(name) || len(name) > maxName || strings.Contains(name, "/") && !strings.HasPrefix(name, "/"):
 		return refuse("ValidationException", "Parameter name: %q can't be used. It must begin with / where it has levels.", name)
+	case strings.HasPrefix(first, "aws") && len(levels) > 1:
+		return refuse("AccessDeniedException", "No access to reserved parameter name: %s.", name)
 	case strings.HasPrefix(first, "aws") || strings.HasPrefix(first, "ssm"):
 		return refuse("ValidationException", "Parameter name: can't be prefixed with \"aws\" or \"ssm\" (case-insensitive).")
 	case len(levels) > maxLevels:

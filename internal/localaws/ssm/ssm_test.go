@@ -126,7 +126,7 @@ func TestRefusals(t *testing.T) {
 		{"PutParameter", `{"Name":"/amis/new","Value":"ami-0123456789abcdef0","DataType":"aws:ec2:image"}`, "ValidationException"},
 		{"PutParameter", `{"Name":"/amis/new","Value":"x","Type":"String","DataType":"aws:ec2:image"}`, "ValidationException"},
 		{"PutParameter", `{"Name":"/amis/new","Value":"","Type":"String"}`, "ValidationException"},
-		{"PutParameter", `{"Name":"/aws/x","Value":"x","Type":"String"}`, "ValidationException"},
+		{"PutParameter", `{"Name":"/aws/x","Value":"x","Type":"String"}`, "AccessDeniedException"},
 		{"PutParameter", `{"Name":"/SSMx","Value":"x","Type":"String"}`, "ValidationException"},
 		{"PutParameter", `{"Name":"a/b","Value":"x","Type":"String"}`, "ValidationException"},
 		{"PutParameter", `{"Name":"/a b","Value":"x","Type":"String"}`, "ValidationException"},
