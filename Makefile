@@ -109,23 +109,29 @@ export STACK
 deploy: version ## Build and deploy the stack STACK; asks what it needs to know. Needs AWS SAM
 	@./scripts/deploy "$$STACK" "$$REGION" "$$PROFILE"
 
-exports = go run ./cmd/exports -stack "$(STACK)" $(if $(REGION),-region "$(REGION)") $(if $(PROFILE),-profile "$(PROFILE)")
+# The commands for a terminal are a program that is built once, and again when something that it is made of has changed.
+build/exporter: go.mod go.sum $(wildcard cmd/exporter/*.go internal/*/*.go)
+	@$(if $(wildcard $@),,echo "Building the commands, this once: about a minute and a half on two cores, and Go modules come from the network the first time.")
+	@go build -o $@ ./cmd/exporter
+	@touch $@
+
+exporter = build/exporter -stack "$(STACK)" $(if $(REGION),-region "$(REGION)") $(if $(PROFILE),-profile "$(PROFILE)") $(if $(JSON),-json)
 
 .PHONY: plan
-plan: ## Show what the deployed stack would export now, or with IMAGES='prod-*,!prod-test' what of these. Needs the AWS CLI
-	@$(exports) $(if $(IMAGES),-images '$(IMAGES)') plan
+plan: build/exporter ## Show what the deployed stack would export now, or with IMAGES='prod-*,!prod-test' what of these
+	@$(exporter) $(if $(IMAGES),-images '$(IMAGES)') plan
 
 .PHONY: export
-export: ## Export IMAGE=<name> now, to the AMI AMI_NAME if given. Needs the AWS CLI
-	@$(exports) -image "$(IMAGE)" $(if $(AMI_NAME),-ami-name "$(AMI_NAME)") export
+export: build/exporter ## Export IMAGE=<name> now, to the AMI AMI_NAME if given; FOLLOW=1 shows how it goes on until it ends
+	@$(exporter) -image "$(IMAGE)" $(if $(AMI_NAME),-ami-name "$(AMI_NAME)") $(if $(FOLLOW),-follow) export
 
 .PHONY: status
-status: ## Show what runs, what has ended and what waits. Needs the AWS CLI
-	@$(exports) status
+status: build/exporter ## Show what runs, what has ended and what waits; WATCH=1 shows it again and again
+	@$(exporter) $(if $(WATCH),-watch) status
 
 .PHONY: replay
-replay: ## Send the triggers in the failed-events queue to the function again. Needs the AWS CLI
-	@$(exports) replay
+replay: build/exporter ## Send the triggers in the failed-events queue to the function again
+	@$(exporter) replay
 
 .PHONY: clean
 clean: ## Remove what was built

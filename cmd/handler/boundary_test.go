@@ -80,7 +80,7 @@ func TestPackagesOfTheFunction(t *testing.T) {
 	}
 	slices.Sort(own)
 	check(t, "own packages", []string{
-		"cmd/handler", "internal/awsclient", "internal/config", "internal/export", "internal/handler", "internal/metrics",
+		"cmd/handler", "internal/awsclient", "internal/config", "internal/console", "internal/export", "internal/handler", "internal/metrics",
 		"internal/notify", "internal/tags", "internal/trigger", "internal/work",
 	}, own)
 }
@@ -105,9 +105,10 @@ func TestImportDirections(t *testing.T) {
 		"internal/config":    {"internal/export", "internal/tags"},
 		"internal/trigger":   {"internal/tags"},
 		"internal/tags":      nil,
+		"internal/console":   nil,
 		"internal/metrics":   nil,
 		"internal/export":    {"internal/tags", "internal/trigger", sdk + "appstream", sdk + "appstream/types"},
-		"internal/notify":    {sdk + "appstream/types", sdk + "sns", sdk + "sns/types"},
+		"internal/notify":    {"internal/console", sdk + "appstream/types", sdk + "sns", sdk + "sns/types"},
 		"internal/work":      {"internal/notify", "internal/trigger", sdk + "sqs"},
 		"internal/awsclient": {sdk + "appstream", sdk + "sns", sdk + "sqs"},
 	}

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"appstream-ami-exporter/internal/console"
 )
 
 // SchemaVersion is the version of the document's form; its schema is docs/notification.schema.json.
@@ -161,13 +163,8 @@ func IDWithoutTask(triggerID, imageName, state string) string {
 
 // ConsoleLinks lead to an AMI in the console of the partition; nil where its address is not known.
 func ConsoleLinks(partition, region, amiID string) *Links {
-	host, known := map[string]string{
-		"aws":        region + ".console.aws.amazon.com",
-		"aws-us-gov": "console.amazonaws-us-gov.com",
-		"aws-cn":     region + ".console.amazonaws.cn",
-	}[partition]
-	if !known {
-		return nil
+	if address := console.AMI(partition, region, amiID); address != "" {
+		return &Links{AMI: address}
 	}
-	return &Links{AMI: "https://" + host + "/ec2/home?region=" + region + "#ImageDetails:imageId=" + amiID}
+	return nil
 }

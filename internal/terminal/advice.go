@@ -93,6 +93,10 @@ func unreachable(err error) bool {
 type credentialsError struct{ err error }
 
 func (e credentialsError) Error() string {
+	// Whoever gave no credentials is last of all asked whether this machine has some.
+	if called(e.err, "ec2imds") {
+		return "there are no credentials, neither in the environment nor in your AWS configuration"
+	}
 	return "there are no credentials: " + sentence{e.err}.Error()
 }
 
@@ -128,6 +132,9 @@ func Explain(err error) error {
 type sentence struct{ err error }
 
 func (s sentence) Error() string {
+	if credentials, ok := errors.AsType[credentialsError](s.err); ok {
+		return credentials.Error()
+	}
 	what := ""
 	if call, ok := errors.AsType[*smithy.OperationError](s.err); ok {
 		what = call.ServiceID + " " + call.OperationName + ": "

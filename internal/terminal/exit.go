@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -24,7 +25,11 @@ func Exit(w io.Writer, program string, err error) int {
 	if err == nil {
 		return Fine
 	}
-	if !errors.Is(err, flag.ErrHelp) { // then the usage has been shown
+	switch {
+	case errors.Is(err, flag.ErrHelp): // the usage has been shown
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintf(w, "%s: interrupted\n", program)
+	default:
 		fmt.Fprintf(w, "%s: %v\n", program, err)
 	}
 	if _, ok := errors.AsType[Attention](err); ok {

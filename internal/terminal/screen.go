@@ -13,12 +13,14 @@ import (
 // Screen writes for people. What it cannot write, nobody is there to read.
 type Screen struct {
 	w      io.Writer
+	live   bool // what is on it can be changed
 	colour bool
 }
 
 // NewScreen writes to w, with colours if that is a terminal and nobody has asked for none (https://no-color.org).
 func NewScreen(w io.Writer) Screen {
-	return Screen{w: w, colour: os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && IsTerminal(w)}
+	live := IsTerminal(w) && os.Getenv("TERM") != "dumb"
+	return Screen{w: w, live: live, colour: live && os.Getenv("NO_COLOR") == ""}
 }
 
 // IsTerminal tells whether a person sees what is written to w.
@@ -50,6 +52,13 @@ func (s Screen) Paint(colour Colour, text string) string {
 		return text
 	}
 	return "\x1b[" + string(colour) + "m" + text + "\x1b[0m"
+}
+
+// Clear empties a terminal, so that the next screen takes the place of the last one.
+func (s Screen) Clear() {
+	if s.live {
+		fmt.Fprint(s.w, "\x1b[H\x1b[2J")
+	}
 }
 
 // Line writes one line.

@@ -14,14 +14,14 @@ import (
 
 // Stack is the deployed CloudFormation stack.
 type Stack struct {
-	Name       string
-	ID         string // its ARN
-	Partition  string
-	Region     string
-	Account    string
-	Status     string // such as "UPDATE_COMPLETE"
-	Outputs    map[string]string
-	Parameters map[string]string
+	Name       string            `json:"name"`
+	Region     string            `json:"region"`
+	Account    string            `json:"account"`
+	ID         string            `json:"-"` // its ARN
+	Partition  string            `json:"-"`
+	Status     string            `json:"-"` // such as "UPDATE_COMPLETE"
+	Outputs    map[string]string `json:"-"`
+	Parameters map[string]string `json:"-"`
 }
 
 // DescribeStacksAPI is the call of CloudFormation that finds a stack.

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/smithy-go/logging"
 )
 
 // Target says which stack is meant, and with whose credentials. What is empty comes from where the aws command takes it too:
@@ -42,6 +43,7 @@ const callLimit = 30 * time.Second
 // a failure of what they are for.
 func (t Target) Load(ctx context.Context) (aws.Config, error) {
 	options := []func(*config.LoadOptions) error{
+		config.WithLogger(logging.Nop{}), // what goes wrong is in the errors
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(callLimit)),
 		config.WithAssumeRoleCredentialOptions(func(o *stscreds.AssumeRoleOptions) { o.TokenProvider = askForCode }),
 	}

@@ -94,7 +94,7 @@ func TestLoadFails(t *testing.T) {
 	}{
 		"no Region":      {config: "[default]" + keys, says: []string{"no Region is configured", "REGION=eu-west-1"}},
 		"no profile":     {target: Target{Profile: "nobody"}, says: []string{"There is no profile nobody in ", "PROFILE="}},
-		"no credentials": {config: "[default]\nregion = eu-west-1\n", says: []string{"there are no credentials", "aws configure"}},
+		"no credentials": {config: "[default]\nregion = eu-west-1\n", says: []string{"there are no credentials, neither in the environment nor in your AWS configuration", "aws configure"}},
 		"a program that fails": {
 			config: "[default]\nregion = eu-west-1\ncredential_process = echo >&2 no; exit 3\n", says: []string{"there are no credentials", "credential_process"},
 		},
@@ -130,7 +130,7 @@ func TestMFA(t *testing.T) {
 			<SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>2126-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>`))
 	}))
 	t.Cleanup(sts.Close)
-	for code, want := range map[string]string{"123456": "", "654321": "The role of your profile cannot be assumed", "": "no MFA code was given"} {
+	for code, want := range map[string]string{"123456": "", "654321": "there are no credentials: STS AssumeRole: AccessDenied: MultiFactorAuthentication failed\nThe role of your profile cannot be assumed", "": "no MFA code was given"} {
 		configure(t, "[default]\nregion = eu-west-1\nrole_arn = arn:aws:iam::123456789012:role/r\nsource_profile = me\nmfa_serial = arn:aws:iam::123456789012:mfa/me\n[profile me]"+keys)
 		t.Setenv("AWS_ENDPOINT_URL_STS", sts.URL)
 		typed(t, code)

@@ -1,31 +1,34 @@
 package main
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 
 	"appstream-ami-exporter/internal/localaws"
 	"appstream-ami-exporter/internal/localaws/appstream"
 	"appstream-ami-exporter/internal/localaws/localtest"
+	"appstream-ami-exporter/internal/terminal"
 )
 
 func TestMain(m *testing.M) { os.Exit(localtest.Main(m)) }
 
-// The real aws command against the real function: CloudFormation, CloudWatch and its logs are moto's, the rest is the local AWS.
-func TestWithTheRealAWSCommand(t *testing.T) {
+// Each command against the real function: CloudFormation, CloudWatch and its logs are moto's, the rest is the local AWS.
+func TestCommands(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED: takes half a minute")
 	}
-	aws := localtest.Tool(t, "aws", "https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html")
 	moto := localtest.Moto(t)
 	account := localtest.Start(t, localaws.AccountOptions{AppStream: appstream.Options{
 		ExportDuration: func(image, _ string) time.Duration {
@@ -42,8 +45,8 @@ func TestWithTheRealAWSCommand(t *testing.T) {
 		t.Cleanup(server.Close)
 		endpoints[service] = server.URL
 	}
-	through(t, aws, endpoints)
-	deploy(t, account)
+	through(t, endpoints)
+	deploy(t, moto, account)
 
 	screen := mustShow(t, "plan")
 	has(t, screen, "export  win2022-base-7", "wait    win2022-new-1", "the image is CREATING", "skip    win2019-legacy", "2 would be exported, 1 would wait, 1 would be skipped")
@@ -74,7 +77,11 @@ func TestWithTheRealAWSCommand(t *testing.T) {
 	if err := account.Function.Wait(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	has(t, mustShow(t, "replay"), "left there  AppStream Image Ready", "names no image")
+	screen, err = show(t, "replay")
+	if _, ok := errors.AsType[terminal.Attention](err); !ok {
+		t.Errorf("what is left needs nobody: %v", err)
+	}
+	has(t, screen, "left there  AppStream Image Ready", "names no image")
 
 	if _, err := show(t, "-stack", "other", "plan"); err == nil || !strings.Contains(err.Error(), "there is no stack other") {
 		t.Errorf("a stack that is not there: %v", err)
@@ -88,6 +95,13 @@ func furnish(appStream *appstream.Server) {
 	} {
 		appStream.PutImage(image)
 	}
+}
+
+func show(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	err := run(t.Context(), args, &out, time.Now)
+	return out.String(), err
 }
 
 func mustShow(t *testing.T, args ...string) string {
@@ -108,28 +122,22 @@ func has(t *testing.T, screen string, parts ...string) {
 	}
 }
 
-// through has the program call the real aws command, with each service at its own address: version 1 does not take the
-// address of SQS from the environment.
-func through(t *testing.T, aws string, endpoints map[string]string) {
+// through has the program call each service at its own address.
+func through(t *testing.T, endpoints map[string]string) {
 	t.Helper()
-	var script strings.Builder
-	script.WriteString("#!/bin/sh\ncase $1 in\n")
 	for service, url := range endpoints {
-		fmt.Fprintf(&script, "%s) url=%s ;;\n", service, url)
+		t.Setenv("AWS_ENDPOINT_URL_"+strings.ToUpper(service), url)
 	}
-	script.WriteString("*) echo \"no such service here: $1\" >&2; exit 1 ;;\nesac\nexec " + aws + " \"$@\" --endpoint-url \"$url\"\n")
-	directory := t.TempDir()
-	if err := os.WriteFile(filepath.Join(directory, "aws"), []byte(script.String()), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("PATH", directory+string(os.PathListSeparator)+os.Getenv("PATH"))
-	for name, value := range map[string]string{"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "eu-west-1", "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull} {
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL_CLOUDWATCH_LOGS": endpoints["logs"],
+		"AWS_ACCESS_KEY_ID":                "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "eu-west-1", "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
+	} {
 		t.Setenv(name, value)
 	}
 }
 
 // deploy gives moto a stack with the outputs of the one in the local account.
-func deploy(t *testing.T, account *localaws.Account) {
+func deploy(t *testing.T, moto string, account *localaws.Account) {
 	t.Helper()
 	var outputs strings.Builder
 	for name, value := range map[string]string{
@@ -143,8 +151,9 @@ func deploy(t *testing.T, account *localaws.Account) {
   Alarm: {Type: 'AWS::CloudWatch::Alarm', Properties: {ComparisonOperator: GreaterThanThreshold, EvaluationPeriods: 1, MetricName: m, Namespace: n, Period: 60, Statistic: Sum, Threshold: 1}}
 Outputs:
 `
-	create := exec.Command("aws", "cloudformation", "create-stack", "--stack-name", "appstream-ami-exporter", "--template-body", resources+outputs.String())
-	if output, err := create.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, output)
+	create := cloudformation.NewFromConfig(aws.Config{Region: "eu-west-1", BaseEndpoint: &moto, Credentials: credentials.NewStaticCredentialsProvider("x", "x", "")})
+	_, err := create.CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: aws.String("appstream-ami-exporter"), TemplateBody: aws.String(resources + outputs.String())})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

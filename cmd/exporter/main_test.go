@@ -1,0 +1,322 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/google/go-cmp/cmp"
+
+	"appstream-ami-exporter/internal/handler"
+	"appstream-ami-exporter/internal/terminal"
+)
+
+var update = flag.Bool("update", false, "write the screens in testdata anew")
+
+// morning is the time at which the screens are looked at.
+var morning = time.Date(2026, 11, 24, 9, 12, 0, 0, time.UTC)
+
+var stack = terminal.Stack{Name: "appstream-ami-exporter", Region: "eu-west-1", Account: "123456789012"}
+
+// compare holds what a report shows against testdata.
+func compare(t *testing.T, name string, r report) {
+	t.Helper()
+	var out bytes.Buffer
+	r.show(terminal.NewScreen(&out))
+	file := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(file, out.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), out.String()); diff != "" {
+		t.Errorf("the screen is not that of %s; go test ./cmd/exporter -update writes it anew (-want +got):\n%s", file, diff)
+	}
+}
+
+// attentive holds what needs a person in a report against what is wanted, "" for nothing.
+func attentive(t *testing.T, r report, want string) {
+	t.Helper()
+	got := ""
+	if err := r.attention(); err != nil {
+		got = err.Error()
+	}
+	if got != want {
+		t.Errorf("what needs a person is %q, want %q", got, want)
+	}
+}
+
+func TestPlanScreen(t *testing.T) {
+	p := planned{Stack: stack, Images: []string{"win*", "!win-test"}, reply: reply{
+		WouldStart: []entry{{ImageName: "win2022-base-7", AMIName: "win2022-base-7-20261120T101500Z"}, {ImageName: "win2022-cad-3", AMIName: "win2022-cad-3-20261122T101500Z"}},
+		Waiting:    []entry{{ImageName: "win2025-lab-1", AMIName: "win2025-lab-1-20261123T101500Z", Reason: "the image is CREATING"}},
+		Skipped: []entry{
+			{ImageName: "rocky8-dev", Reason: "platform ROCKY_LINUX8 cannot be exported"},
+			{ImageName: "win2022-base-6", AMIName: "win2022-base-6-20261002T101500Z", Reason: "already exported"},
+		},
+		Rejected:    []entry{{ImageName: "win2022-old", Reason: "the image was not found", Hint: "Check the name."}},
+		SkippedMore: 3,
+	}}
+	compare(t, "plan.txt", p)
+	attentive(t, p, "1 image would be rejected")
+	attentive(t, planned{}, "")
+	var out bytes.Buffer
+	planned{Stack: stack}.show(terminal.NewScreen(&out))
+	if !strings.Contains(out.String(), "no image matches") || !strings.Contains(out.String(), "the images that the stack selects") {
+		t.Errorf("a plan of nothing:\n%s", out.String())
+	}
+}
+
+func TestExportScreen(t *testing.T) {
+	tests := map[string]struct {
+		e            exported
+		says, person string
+	}{
+		"started":  {exported{reply: reply{Started: []entry{{ImageName: "a1", AMIName: "a1-x", TaskID: "1"}}}}, "Started.", ""},
+		"waits":    {exported{reply: reply{Waiting: []entry{{ImageName: "a1", Reason: "the image is PENDING"}}}}, "as soon as it can be", ""},
+		"exported": {exported{reply: reply{Skipped: []entry{{ImageName: "a1", AMIName: "a1-x", Reason: "already exported"}}}}, "AMI_NAME=", ""},
+		"rejected": {
+			exported{reply: reply{Rejected: []entry{{ImageName: "a1", Reason: "the image was not found", Hint: "Check the name."}}}},
+			"Check the name.", "nothing was started",
+		},
+		"completed": {exported{reply: reply{Started: []entry{{ImageName: "a1"}}}, Task: &task{State: "COMPLETED"}}, "Started.", ""},
+		"running":   {exported{reply: reply{Started: []entry{{ImageName: "a1"}}}, Task: &task{State: "EXPORTING"}}, "Started.", ""},
+		"failed": {
+			exported{reply: reply{Started: []entry{{ImageName: "a1"}}}, Task: &task{State: "TIMED_OUT"}},
+			"Started.", `the export failed; docs/OPERATIONS.md, section "An export failed", says what to do`,
+		},
+	}
+	for title, test := range tests {
+		t.Run(title, func(t *testing.T) {
+			var out bytes.Buffer
+			test.e.show(terminal.NewScreen(&out))
+			if !strings.Contains(out.String(), test.says) {
+				t.Errorf("it does not say %q:\n%s", test.says, out.String())
+			}
+			attentive(t, test.e, test.person)
+		})
+	}
+}
+
+func TestStatusScreen(t *testing.T) {
+	at := func(text string) time.Time {
+		parsed, err := time.Parse("2006-01-02 15:04", text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return parsed
+	}
+	running, ended := split([]task{
+		{ImageName: "win2022-cad-3", AMIName: "win2022-cad-3-20261122T101500Z", State: "EXPORTING", Created: at("2026-11-24 08:31")},
+		{ImageName: "win2025-office-12", AMIName: "win2025-office-12-20261121T101500Z", State: "FAILED", Created: at("2026-11-24 02:00"), Problem: "InternalError: The copy failed."},
+		{ImageName: "win2022-base-7", AMIName: "win2022-base-7-20261120T101500Z", State: "COMPLETED", Created: at("2026-11-24 02:00"), AMIID: "ami-0123456789abcdef0"},
+		{ImageName: "win2022-hr-1", AMIName: "win2022-hr-1-20261122T101500Z", Created: at("2026-11-21 08:31")},
+		{ImageName: "win2022-old", AMIName: "win2022-old-20260101T101500Z", State: "COMPLETED", Created: at("2026-10-24 08:31"), AMIID: "ami-1"},
+	}, morning)
+	s := state{
+		Stack: stack, Time: morning, Running: running, Ended: ended,
+		LastNight: &nightly{At: at("2026-11-24 02:00"), Images: 8, Started: 3, Waiting: 1, Skipped: 4},
+		ToExport: toExport(reply{
+			Waiting:    []entry{{ImageName: "win2025-lab-1", AMIName: "win2025-lab-1-20261123T101500Z", Reason: "the image is CREATING"}},
+			WouldStart: []entry{{ImageName: "win2022-cad-4", AMIName: "win2022-cad-4-20261123T111500Z"}},
+		}),
+		Queues: []queue{
+			{Name: "work", Messages: 3, busy: "unfinished: running exports, waiting images, notifications"},
+			{Name: "dead letters", Messages: 3, busy: "work that could not be read or finished: see docs/OPERATIONS.md", trouble: true},
+			{Name: "failed events", Messages: 3, busy: "triggers that came to nothing: see docs/OPERATIONS.md", trouble: true},
+		},
+		Alarms: alarms{Count: 2, Ringing: []alarm{{Name: "exporter-FailedAlarm-1", What: "Exports failed", Since: at("2026-11-24 02:26")}}},
+	}
+	compare(t, "status.txt", s)
+	attentive(t, s, "this needs somebody: 1 ringing alarm, 3 in dead letters, 3 in failed events")
+
+	calm := state{Stack: stack, Time: morning, Queues: []queue{
+		{Name: "work", calm: "nothing is unfinished"}, {Name: "dead letters", trouble: true}, {Name: "failed events", trouble: true},
+	}}
+	compare(t, "status-calm.txt", calm)
+	attentive(t, calm, "")
+
+	calm.Unknown = unknowns{"alarms": errors.New("CloudWatch DescribeAlarms: AccessDenied\nAsk for it.")}
+	compare(t, "status-unknown.txt", calm)
+	attentive(t, calm, "")
+	encoded, err := json.Marshal(calm)
+	if err != nil || !strings.Contains(string(encoded), `"unknown":{"alarms":"CloudWatch DescribeAlarms: AccessDenied\nAsk for it."}`) {
+		t.Errorf("the JSON is %s (%v)", encoded, err)
+	}
+}
+
+func TestReplayScreen(t *testing.T) {
+	r := replayed{Stack: stack, Events: []outcome{
+		{true, "CreateImage 2026-11-23T10:15:00Z", "nothing was started: AccessDenied"},
+		{false, `{"imagse":["a"]}`, "nothing was started: no field"},
+		{true, "Scheduled Event 2026-11-23T02:00:00Z", "it was not delivered"},
+	}}
+	compare(t, "replay.txt", r)
+	attentive(t, r, "1 trigger left in the failed-events queue: the function cannot use it. docs/OPERATIONS.md says how to throw it away")
+	var out bytes.Buffer
+	replayed{Stack: stack}.show(terminal.NewScreen(&out))
+	if !strings.Contains(out.String(), "is empty") {
+		t.Errorf("a replay of nothing:\n%s", out.String())
+	}
+	attentive(t, replayed{}, "")
+}
+
+// Each form of a message in the failed-events queue.
+func TestRead(t *testing.T) {
+	const schedule = `{"source":"aws.scheduler","detail-type":"Scheduled Event","detail":"{}"}`
+	quoted, err := json.Marshal(schedule)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reasons := map[string]types.MessageAttributeValue{
+		"ERROR_CODE": {StringValue: aws.String("AccessDenied")}, "ERROR_MESSAGE": {StringValue: aws.String("the role may not invoke the function")},
+	}
+	const reason = "AccessDenied: the role may not invoke the function"
+	tests := map[string]struct {
+		body       string
+		attributes map[string]types.MessageAttributeValue
+		want       failedEvent
+	}{
+		"Lambda's record": {
+			`{"requestPayload":` + schedule + `,"responsePayload":{"errorType":"AppStreamUnreadable","errorMessage":"nothing was started"}}`, nil,
+			failedEvent{[]byte(schedule), "nothing was started", true},
+		},
+		"Lambda's record of what cannot be used": {
+			`{"requestPayload":{"imagse":["a"]},"responsePayload":{"errorType":"InvalidInput","errorMessage":"no field"}}`, nil,
+			failedEvent{[]byte(`{"imagse":["a"]}`), "no field", false},
+		},
+		"Lambda's record of a throttled event": {
+			`{"requestPayload":` + schedule + `,"responsePayload":null}`, nil, failedEvent{[]byte(schedule), "Lambda gives no reason", true},
+		},
+		"Scheduler's request": {
+			`{"FunctionName":"arn:aws:lambda:eu-west-1:123456789012:function:f","InvocationType":"EVENT","Payload":` + string(quoted) + `}`, reasons,
+			failedEvent{[]byte(schedule), reason, true},
+		},
+		"Scheduler's request with an object": {
+			`{"FunctionName":"f","Payload":` + schedule + `}`, nil, failedEvent{[]byte(schedule), "it was not delivered", true},
+		},
+		"Scheduler's request with no JSON": {
+			`{"FunctionName":"f","Payload":"tonight"}`, reasons, failedEvent{[]byte("tonight"), "it is no JSON, so it is no trigger; " + reason, false},
+		},
+		"a rule's event":    {schedule, reasons, failedEvent{[]byte(schedule), reason, true}},
+		"only one key":      {`{"Payload":"{}"}`, nil, failedEvent{[]byte(`{"Payload":"{}"}`), "it was not delivered", true}},
+		"what is no JSON":   {`tonight, please`, nil, failedEvent{[]byte("tonight, please"), "it is no JSON, so it is no trigger; it was not delivered", false}},
+		"nothing in it":     {``, nil, failedEvent{[]byte{}, "it is no JSON, so it is no trigger; it was not delivered", false}},
+		"only half of JSON": {`{"images":`, nil, failedEvent{[]byte(`{"images":`), "it is no JSON, so it is no trigger; it was not delivered", false}},
+	}
+	for title, test := range tests {
+		t.Run(title, func(t *testing.T) {
+			got := read(types.Message{Body: &test.body, MessageAttributes: test.attributes})
+			if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(failedEvent{})); diff != "" {
+				t.Errorf("it is read as (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestGist(t *testing.T) {
+	tests := map[string]string{
+		`{"detail-type":"AWS Service Event via CloudTrail","time":"2026-11-23T10:15:00Z","detail":{"eventName":"CreateImage"}}`: "CreateImage 2026-11-23T10:15:00Z",
+		`{"detail-type":"Scheduled Event","time":"2026-11-23T02:00:00Z","detail":"{}"}`:                                         "Scheduled Event 2026-11-23T02:00:00Z",
+		"{\n  \"images\": [\"a\"]\n}": `{ "images": ["a"] }`,
+		strings.Repeat("x", 61):       strings.Repeat("x", 57) + "...",
+	}
+	for payload, want := range tests {
+		if got := gist([]byte(payload)); got != want {
+			t.Errorf("the gist of %s is %q, want %q", payload, got, want)
+		}
+	}
+}
+
+func TestUsualTime(t *testing.T) {
+	tests := map[string]struct {
+		usual usualTime
+		says  string
+		left  map[time.Duration]string
+	}{
+		"none yet": {usualTime{}, "What an export takes is not known yet: none has ended here in the last 30d.", map[time.Duration]string{time.Hour: ""}},
+		"one": {
+			usualTime{count: 1, shortest: 40 * time.Minute, longest: 40 * time.Minute, average: 40 * time.Minute},
+			"The one export that ended here in the last 30d took 40m.", map[time.Duration]string{10 * time.Minute: ", about 30m to go", time.Hour: ", longer than any before"},
+		},
+		"many": {
+			usualTime{count: 14, shortest: 38 * time.Minute, longest: 52 * time.Minute, average: 44 * time.Minute},
+			"The 14 exports that ended here in the last 30d took 38m to 52m, on average 44m.", map[time.Duration]string{45 * time.Minute: ", soon to end"},
+		},
+		"not allowed": {usualTime{err: errors.New("CloudWatch GetMetricStatistics: AccessDenied")}, "What an export takes cannot be told: CloudWatch GetMetricStatistics: AccessDenied.", nil},
+	}
+	for title, test := range tests {
+		if got := test.usual.String(); got != test.says {
+			t.Errorf("%s: it says %q, want %q", title, got, test.says)
+		}
+		for age, want := range test.left {
+			if got := test.usual.left(age); got != want {
+				t.Errorf("%s: after %s it says %q, want %q", title, age, got, want)
+			}
+		}
+	}
+}
+
+// The reply is decoded with all that the function says in it about images.
+func TestReply(t *testing.T) {
+	e := handler.Entry{ImageName: "a", AMIName: "b", TaskID: "c", Reason: "d", Hint: "e"}
+	said := handler.Reply{WouldStart: []handler.Entry{e}, Started: []handler.Entry{e}, Waiting: []handler.Entry{e}, Skipped: []handler.Entry{e}, Rejected: []handler.Entry{e}, SkippedMore: 7}
+	for field, value := range reflect.ValueOf(e).Fields() {
+		if value.IsZero() {
+			t.Fatalf("this test does not know of %s", field.Name)
+		}
+	}
+	data, err := json.Marshal(said)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read reply
+	if err := json.Unmarshal(data, &read); err != nil {
+		t.Fatal(err)
+	}
+	list := []entry{{ImageName: "a", AMIName: "b", TaskID: "c", Reason: "d", Hint: "e"}}
+	want := reply{WouldStart: list, Started: list, Waiting: list, Skipped: list, Rejected: list, SkippedMore: 7}
+	if diff := cmp.Diff(want, read, cmp.AllowUnexported(reply{})); diff != "" {
+		t.Errorf("the reply is read as (-want +got):\n%s", diff)
+	}
+}
+
+func TestFunctionError(t *testing.T) {
+	for payload, want := range map[string]string{
+		`{"errorMessage":"nothing was started: \"?\" is not an image name","errorType":"InvalidInput"}`: `the function says: nothing was started: "?" is not an image name`,
+		`null`: "the function failed: null",
+	} {
+		if got := functionError([]byte(payload)).Error(); got != want {
+			t.Errorf("the error is %q, want %q", got, want)
+		}
+	}
+}
+
+func TestParse(t *testing.T) {
+	for _, args := range [][]string{{}, {"fly"}, {"plan", "more"}, {"-nonsense"}, {"plan", "-nonsense"}} {
+		if _, _, err := parse(args); err != flag.ErrHelp {
+			t.Errorf("%q: the error is %v", args, err)
+		}
+	}
+	if _, _, err := parse([]string{"export"}); err == nil || !strings.Contains(err.Error(), "IMAGE=") {
+		t.Errorf("export without an image: %v", err)
+	}
+	command, o, err := parse([]string{"-stack", "mine", "-region", "eu-west-3", "export", "-image", "a1", "--json"})
+	want := options{target: terminal.Target{Stack: "mine", Region: "eu-west-3"}, image: "a1", json: true}
+	if diff := cmp.Diff(want, o, cmp.AllowUnexported(options{})); diff != "" || command != "export" || err != nil {
+		t.Errorf("the command is %q, %v (-want +got):\n%s", command, err, diff)
+	}
+}
