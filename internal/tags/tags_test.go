@@ -39,8 +39,15 @@ func TestKeys(t *testing.T) {
 	want := []string{
 		"appstream-ami-exporter:trigger-id", "appstream-ami-exporter:trigger", "appstream-ami-exporter:image-arn",
 		"appstream-ami-exporter:ami-name", "appstream-ami-exporter:ami-id",
+		"appstream-ami-exporter:stack", "appstream-ami-exporter:image-created", "appstream-ami-exporter:exported-at",
+		"appstream-ami-exporter:complete", "appstream-ami-exporter:retire-at", "appstream-ami-exporter:retired", "appstream-ami-exporter:told",
+		"appstream-ami-exporter:source-ami", "appstream-ami-exporter:source-region", "appstream-ami-exporter:copies", "appstream-ami-exporter:keep",
 	}
-	got := []string{tags.TriggerID, tags.Trigger, tags.ImageARN, tags.AMIName, tags.AMIID}
+	got := []string{
+		tags.TriggerID, tags.Trigger, tags.ImageARN, tags.AMIName, tags.AMIID,
+		tags.Stack, tags.ImageCreated, tags.ExportedAt,
+		tags.Complete, tags.RetireAt, tags.Retired, tags.Told, tags.SourceAMI, tags.SourceRegion, tags.Copies, tags.Keep,
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("keys (-want +got):\n%s", diff)
 	}
