@@ -38,7 +38,7 @@ func (c Config) print() string {
 	return hex.EncodeToString(sum[:printBytes])
 }
 
-// printBytes of the hash are enough to tell settings apart: nobody chooses them to collide, and the tag has room for little more.
+// printBytes of the hash are enough to tell settings apart, which nobody chooses to collide, and keep the mark readable.
 const printBytes = 8
 
 // pointer is the name of the parameter that names a family's newest AMI.

@@ -102,8 +102,9 @@ func (p *planner) copyInto(region planned) {
 			return
 		}
 		last := parseAttempts(source.AMI.Tags[tags.Copies])[name]
+		last.number = max(last.number, failed) // somebody may have removed the tag
 		switch {
-		case last.number >= mostAttempts || failed >= mostAttempts:
+		case last.number >= mostAttempts:
 			if p.now.Sub(last.at) >= attemptPause(1) {
 				p.tellNoCopy(region, source)
 			}

@@ -67,13 +67,14 @@ type told []string
 // Words of the tag :told. deprecating@T is no news: it says that the keeper is about to set or cancel the DeprecationTime T, so
 // that after a death in between T is known as its own and not taken for a person's.
 const (
-	toldByHand        = "by-hand"
-	toldNotImportable = "not-importable"
-	toldNotRetired    = "not-retired"
-	toldNoPointer     = "no-pointer"
-	toldNoCopy        = "no-copy@" // and the Region
-	toldStopped       = "stopped@" // and why
-	deprecating       = "deprecating@"
+	toldByHand         = "by-hand"
+	toldNotImportable  = "not-importable"
+	toldNotRetired     = "not-retired"
+	toldNoPointer      = "no-pointer"
+	toldForeignPointer = "foreign-pointer"
+	toldNoCopy         = "no-copy@" // and the Region
+	toldStopped        = "stopped@" // and why
+	deprecating        = "deprecating@"
 )
 
 func toldOf(ami AMI) told { return strings.Fields(ami.Tags[tags.Told]) }

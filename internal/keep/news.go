@@ -26,6 +26,9 @@ const (
 	newsNoUndo
 	newsForeignPointer
 	newsNoCopy
+	newsNoPointer
+	newsNoFence
+	newsNotRetired
 )
 
 // tell plans to tell of the decisions that are meant, if that has not been told and can be remembered.

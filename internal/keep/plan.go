@@ -1,6 +1,7 @@
 package keep
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -348,14 +349,25 @@ func some(names []string) string {
 	return fmt.Sprintf("%s, %s and %d more", names[0], names[1], len(names)-2)
 }
 
-// Candidates are the AMIs, by Region, of which has to be known whether they are in use.
+// Candidates are the AMIs, by Region, of which has to be known whether they are in use: those that are marked first, in the
+// order of their times, then the oldest.
 func (p Plan) Candidates() map[string][]AMI {
 	candidates := map[string][]AMI{}
 	for _, region := range p.Regions {
+		var decisions []*Decision
 		for _, d := range region.Decisions {
 			if d.candidate {
-				candidates[region.Region] = append(candidates[region.Region], d.AMI)
+				decisions = append(decisions, d)
 			}
+		}
+		slices.SortStableFunc(decisions, func(a, b *Decision) int {
+			if marked := a.mark.state == markValid; marked != (b.mark.state == markValid) {
+				return map[bool]int{true: -1, false: 1}[marked]
+			}
+			return cmp.Or(a.mark.at.Compare(b.mark.at), a.ExportedAt.Compare(b.ExportedAt))
+		})
+		for _, d := range decisions {
+			candidates[region.Region] = append(candidates[region.Region], d.AMI)
 		}
 	}
 	return candidates

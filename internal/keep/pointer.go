@@ -19,7 +19,10 @@ func (p *planner) point(region planned) {
 		case !pointer.Exists:
 			region.plan.Pointers = append(region.plan.Pointers, PointerOrder{Name: name, Target: target, Create: true})
 		case pointer.Stack != p.Stack || pointer.DataType != PointerDataType || pointer.Value != pointer.Written:
-			region.plan.tell(newsForeignPointer, toldNoPointer, func(d *Decision) bool { return d == target })
+			// Told once, not again of each newer AMI.
+			if !slices.ContainsFunc(decisions, func(d *Decision) bool { return toldOf(d.AMI).has(toldForeignPointer) }) {
+				region.plan.tell(newsForeignPointer, toldForeignPointer, func(d *Decision) bool { return d == target })
+			}
 		case p.mayMove(region, pointer.Value, target):
 			region.plan.Pointers = append(region.plan.Pointers, PointerOrder{Name: name, Target: target})
 		}

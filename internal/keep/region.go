@@ -116,8 +116,6 @@ type AMI struct {
 	Tags                     map[string]string
 
 	BlockDevices       []BlockDevice
-	RootDeviceName     string
-	RootDeviceType     string
 	Architecture       string
 	VirtualizationType string
 	BootMode           string

@@ -58,41 +58,52 @@ func (p *planner) readMark(ami AMI) markState {
 	return state
 }
 
-// voidMarks makes void what exceeds RetireAtMost for one family and day: of the oldest AMIs the marks hold. Marks on AMIs that
-// are left count for every family, since whose they are is not certain.
+// voidMarks makes void what exceeds RetireAtMost for one family and day: of the oldest AMIs the marks hold.
 func (p *planner) voidMarks(region *RegionPlan) {
 	left := marksLeft(region)
-	region.families(func(_ Family, decisions []*Decision) {
+	region.families(func(family Family, decisions []*Decision) {
 		count := map[time.Time]int{}
 		for _, d := range slices.Backward(decisions) {
 			if d.Fate == FateLeft || d.mark.state != markValid {
 				continue
 			}
 			at := d.mark.at.UTC()
-			if count[at]++; count[at]+left[at] > p.RetireAtMost {
+			if count[at]++; count[at]+left.of(family, at) > p.RetireAtMost {
 				d.mark.state, d.mark.why = markVoid, "more AMIs of the family are marked for that day than RetireAtMost allows"
 			}
 		}
 	})
 }
 
-// marksLeft counts the marks on AMIs that are left, by their time.
-func marksLeft(region *RegionPlan) map[time.Time]int {
-	count := map[time.Time]int{}
+// leftMarks counts the marks on AMIs that are left, by their family, "" where that is not known, and their time. They count
+// although they are not judged: when they are again, no more may be due than was planned.
+type leftMarks map[string]map[time.Time]int
+
+func marksLeft(region *RegionPlan) leftMarks {
+	count := leftMarks{}
 	for _, d := range region.Decisions {
-		if m, ok := parseMark(d.AMI.Tags[tags.RetireAt]); ok && d.Fate == FateLeft {
-			count[m.at.UTC()]++
+		_, retired := d.AMI.Tags[tags.Retired]
+		m, ok := parseMark(d.AMI.Tags[tags.RetireAt])
+		if !ok || retired || d.Fate != FateLeft {
+			continue
 		}
+		if count[d.Family.Key] == nil {
+			count[d.Family.Key] = map[time.Time]int{}
+		}
+		count[d.Family.Key][m.at.UTC()]++
 	}
 	return count
 }
+
+// of counts what may be the family's.
+func (l leftMarks) of(family Family, at time.Time) int { return l[family.Key][at] + l[""][at] }
 
 // schedule says of the AMIs that nothing keeps when they are retired, and of which marks are to be taken back.
 func (p *planner) schedule(region planned) {
 	plan := region.plan
 	first := p.days.after(p.now.Add(time.Duration(p.GraceDays) * 24 * time.Hour))
 	left := marksLeft(plan)
-	plan.families(func(_ Family, decisions []*Decision) {
+	plan.families(func(family Family, decisions []*Decision) {
 		marks := map[time.Time]int{}
 		for _, d := range decisions {
 			if d.mark.state == markValid {
@@ -111,7 +122,7 @@ func (p *planner) schedule(region planned) {
 				p.retiring(region, d)
 			case d.Fate == FateRetire:
 				at := first
-				for marks[at.UTC()]+left[at.UTC()] >= p.RetireAtMost {
+				for marks[at.UTC()]+left.of(family, at.UTC()) >= p.RetireAtMost {
 					at = p.days.next(at)
 				}
 				marks[at.UTC()]++

@@ -1,4 +1,4 @@
-// Package notify tells an SNS topic what became of exports: one JSON document for one change.
+// Package notify tells an SNS topic what became of exports and of their AMIs: one JSON document for one change.
 package notify
 
 import (
@@ -40,11 +40,12 @@ type Document struct {
 	Region          string    `json:"region"`
 	ImageName       string    `json:"imageName"`
 	AMIName         string    `json:"amiName,omitempty"` // where there is no task to name it
-	Trigger         Trigger   `json:"trigger"`
+	Trigger         Trigger   `json:"trigger,omitzero"`  // documents of the keeper have none
 	Task            *Task     `json:"task,omitempty"`
 	DurationSeconds *int64    `json:"durationSeconds,omitempty"`
 	Error           *Error    `json:"error,omitempty"`
 	Links           *Links    `json:"links,omitempty"`
+	AMIs            []AMI     `json:"amis,omitempty"` // documents of the keeper have at least one
 }
 
 // Trigger is what asked for the export.
@@ -117,8 +118,13 @@ func escaped(document string) string {
 	return safe.String()
 }
 
-// state is the last part of the ID and a message attribute of its own, so that subscriptions can filter by it.
-func (d Document) state() string { return d.ID[strings.LastIndexByte(d.ID, ':')+1:] }
+// state is the last part of an export's ID and a message attribute of its own, so that subscriptions can filter by it.
+func (d Document) state() string {
+	if d.Trigger == (Trigger{}) {
+		return ""
+	}
+	return d.ID[strings.LastIndexByte(d.ID, ':')+1:]
+}
 
 // longestSubject is what SNS takes: less than 100 characters.
 // https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
@@ -126,16 +132,35 @@ const longestSubject = 99
 
 // Subject is one line of printable ASCII, which is all that every version of SNS has ever taken.
 func (d Document) Subject() string {
-	said := map[Type]string{
-		ExportStarted:   "started",
-		ExportCompleted: "completed",
-		ExportFailed:    "FAILED",
-		ExportRejected:  "REJECTED",
-		ExportGivenUp:   "GIVEN UP",
-	}[d.Type]
-	before, after := "AppStream export of ", " "+said
+	before, after := "AppStream export of ", " "+said[d.Type]
+	if len(d.AMIs) > 0 {
+		before = "AMIs of AppStream image "
+	}
+	name := d.ImageName
+	if len(d.AMIs) > 0 && name == SeveralImages {
+		before, name = "AMIs of several AppStream images", ""
+	}
 	room := longestSubject - len(before) - len(after)
-	return before + shorten(ascii(d.ImageName), room) + after
+	return before + shorten(ascii(name), room) + after
+}
+
+// said is what the subject says has happened.
+var said = map[Type]string{
+	ExportStarted:   "started",
+	ExportCompleted: "completed",
+	ExportFailed:    "FAILED",
+	ExportRejected:  "REJECTED",
+	ExportGivenUp:   "GIVEN UP",
+
+	AMICopied:         "copied",
+	AMICopyFailed:     "NOT COPIED",
+	AMIsRetiring:      "will be retired",
+	AMIsRetired:       "retired",
+	AMINotRetired:     "NOT RETIRED",
+	AMIPointerFailed:  "NOT POINTED TO",
+	AMINotImportable:  "cannot be imported",
+	AMIsKeptByHand:    "kept by hand",
+	RetirementStopped: "NOT RETIRED: stopped",
 }
 
 func ascii(text string) string {

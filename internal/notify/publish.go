@@ -32,15 +32,17 @@ func (t Topic) Publish(ctx context.Context, d Document) error {
 		return err
 	}
 	input := &sns.PublishInput{
-		TopicArn: aws.String(t.ARN),
-		Subject:  aws.String(d.Subject()),
-		Message:  aws.String(body),
-		MessageAttributes: map[string]types.MessageAttributeValue{
-			"type":      text(string(d.Type)),
-			"state":     text(d.state()),
-			"imageName": text(d.ImageName),
-			"trigger":   text(d.Trigger.Type),
-		},
+		TopicArn:          aws.String(t.ARN),
+		Subject:           aws.String(d.Subject()),
+		Message:           aws.String(body),
+		MessageAttributes: map[string]types.MessageAttributeValue{},
+	}
+	for name, value := range map[string]string{
+		"type": string(d.Type), "state": d.state(), "imageName": d.ImageName, "trigger": d.Trigger.Type,
+	} {
+		if value != "" { // SNS takes no empty ones
+			input.MessageAttributes[name] = text(value)
+		}
 	}
 	if strings.HasSuffix(t.ARN, ".fifo") {
 		input.MessageGroupId = aws.String(fifo(d.ImageName))
