@@ -71,7 +71,8 @@ func lookAtQuota(f Facts) Finding {
 	}
 	have := f.AMIs.Value
 	if unknown := f.AMIQuota.unknown(); unknown != nil {
-		return Finding{Unknown, things(have, "AMI") + "; the quota is not known: " + unknown.Seen, unknown.Do}
+		unknown.Seen = things(have, "AMI") + "; the quota is not known: " + unknown.Seen
+		return *unknown
 	}
 	quota := f.AMIQuota.Value
 	switch {

@@ -31,9 +31,9 @@ func (a Answer[T]) unknown() *Finding {
 	case a.given:
 		return nil
 	case a.denied != "":
-		return &Finding{Unknown, "your rights do not allow " + a.denied, "Give yourself what docs/doctor-policy.json allows, or ask somebody who has it."}
+		return &Finding{Verdict: Unknown, Seen: "your rights do not allow " + a.denied, Missing: a.denied}
 	case a.failed != "":
-		return &Finding{Unknown, "not answered: " + a.failed, "Try again; if it stays so, the words above are AWS's own."}
+		return &Finding{Verdict: Unknown, Seen: "not answered: " + a.failed}
 	}
-	return &Finding{Unknown, "not asked, because what it hangs on is not known", "See the unknown lines above."}
+	return &Finding{Verdict: Unknown, Seen: "not asked, since what it hangs on is not known"}
 }

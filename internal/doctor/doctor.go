@@ -20,11 +20,12 @@ const (
 	Unknown Verdict = "unknown"
 )
 
-// Finding is what a check found: what was seen, and what to do where that is not fine.
+// Finding is what a check found: what was seen, and with a warning or a FAIL what to do.
 type Finding struct {
 	Verdict Verdict
 	Seen    string
 	Do      string
+	Missing string // the IAM action for want of which it is not known
 }
 
 // Check is one line of the doctor. Means and Remedy are its row in docs/OPERATIONS.md.
@@ -43,6 +44,7 @@ type Line struct {
 	Verdict Verdict `json:"verdict"`
 	Seen    string  `json:"seen"`
 	Do      string  `json:"do,omitempty"`
+	Missing string  `json:"missing,omitempty"` // the IAM action that the caller's rights do not allow
 }
 
 // Checks are all checks in the order in which they are shown: what the others stand on comes first.
@@ -54,12 +56,9 @@ func Checks() []Check {
 func Examine(f Facts) (lines []Line) {
 	for _, check := range Checks() {
 		finding := check.look(f)
-		line := Line{Group: check.Group, Name: check.Name, Verdict: finding.Verdict, Seen: finding.Seen}
-		if finding.Verdict != OK {
-			line.Do = finding.Do
-			if line.Do == "" {
-				line.Do = check.Remedy
-			}
+		line := Line{check.Group, check.Name, finding.Verdict, finding.Seen, finding.Do, finding.Missing}
+		if line.Do == "" && (line.Verdict == Warn || line.Verdict == Fail) {
+			line.Do = check.Remedy
 		}
 		lines = append(lines, line)
 	}
@@ -79,11 +78,27 @@ func Summary(lines []Line) string {
 	text := fmt.Sprintf("%d ok, %d warn, %d FAIL, %d unknown.", count[OK], count[Warn], count[Fail], count[Unknown])
 	switch {
 	case len(failed) > 0:
-		return text + " This needs a person: " + strings.Join(failed, ", ") + "."
+		text += " This needs a person: " + strings.Join(failed, ", ") + "."
 	case count[Unknown] > 0:
-		return text + " Nothing seen needs a person, but not everything could be seen."
+		text += " Nothing that was seen needs a person."
+	default:
+		text += " Nothing needs a person."
 	}
-	return text + " Nothing needs a person."
+	if missing := Missing(lines); len(missing) > 0 {
+		text += " To see the rest, docs/doctor-policy.json allows what your rights do not: " + strings.Join(missing, ", ") + "."
+	}
+	return text
+}
+
+// Missing are the IAM actions that the caller's rights do not allow, each once.
+func Missing(lines []Line) (actions []string) {
+	for _, line := range lines {
+		if line.Missing != "" {
+			actions = append(actions, line.Missing)
+		}
+	}
+	slices.Sort(actions)
+	return slices.Compact(actions)
 }
 
 // NeedsPerson tells whether any line is a FAIL.
@@ -91,11 +106,17 @@ func NeedsPerson(lines []Line) bool {
 	return slices.ContainsFunc(lines, func(line Line) bool { return line.Verdict == Fail })
 }
 
-func ok(format string, args ...any) Finding { return Finding{OK, fmt.Sprintf(format, args...), ""} }
+func ok(format string, args ...any) Finding {
+	return Finding{Verdict: OK, Seen: fmt.Sprintf(format, args...)}
+}
 
-func warn(format string, args ...any) Finding { return Finding{Warn, fmt.Sprintf(format, args...), ""} }
+func warn(format string, args ...any) Finding {
+	return Finding{Verdict: Warn, Seen: fmt.Sprintf(format, args...)}
+}
 
-func fail(format string, args ...any) Finding { return Finding{Fail, fmt.Sprintf(format, args...), ""} }
+func fail(format string, args ...any) Finding {
+	return Finding{Verdict: Fail, Seen: fmt.Sprintf(format, args...)}
+}
 
 // do adds what to do.
 func (f Finding) do(format string, args ...any) Finding {

@@ -42,7 +42,7 @@ func well() Facts {
 	}
 	return Facts{
 		Now: noon, Deployment: d, Version: Given("v1.2.0"),
-		Function:  Given(Function{State: "Active", Update: "Successful", Modified: "2026-11-01T10:00:00Z"}),
+		Function:  Given(Function{State: "Active", Update: "Successful", Modified: noon}),
 		Recursion: Given("Allow"), Reserved: Absent[int](), Concurrency: Given(Concurrency{1000, 900}),
 		Tasks:      Given(Tasks{Total: 12, Running: 1}),
 		Plan:       Given(Plan{Export: []string{"a"}, Wait: []string{"the image is CREATING"}, Exported: 3, Unfit: []string{"platform ROCKY_LINUX8 cannot be exported"}, Others: 2}),
@@ -90,7 +90,7 @@ func TestNothingIsKnown(t *testing.T) {
 			t.Errorf("not asked: %+v", line)
 		}
 	}
-	if got := Summary(notAsked); NeedsPerson(notAsked) || !strings.HasSuffix(got, "not everything could be seen.") {
+	if got := Summary(notAsked); NeedsPerson(notAsked) || !strings.HasSuffix(got, "Nothing that was seen needs a person.") {
 		t.Errorf("the summary is %q", got)
 	}
 	d := deployment()
@@ -109,9 +109,12 @@ func TestNothingIsKnown(t *testing.T) {
 		Alarms: Denied[[]Alarm]("cloudwatch:DescribeAlarms"), Night: Denied[Night]("logs:FilterLogEvents"),
 	}
 	for _, line := range Examine(denied) {
-		if line.Name != "stack" && (line.Verdict != Unknown || !strings.Contains(line.Seen, "your rights do not allow ") || !strings.Contains(line.Do, "docs/doctor-policy.json")) {
+		if line.Name != "stack" && (line.Verdict != Unknown || !strings.Contains(line.Seen, "your rights do not allow ") || !strings.HasSuffix(line.Seen, line.Missing) || line.Missing == "") {
 			t.Errorf("denied: %+v", line)
 		}
+	}
+	if got := Summary(Examine(denied)); !strings.Contains(got, "docs/doctor-policy.json allows what your rights do not: appstream:ListExportImageTasks, cloudtrail:DescribeTrails, ") {
+		t.Errorf("the summary is %q", got)
 	}
 	if line := lineOf(t, Facts{Function: Failed[Function]("no connection")}, "function"); line.Verdict != Unknown || !strings.Contains(line.Seen, "no connection") {
 		t.Errorf("failed: %+v", line)
@@ -165,7 +168,7 @@ func TestChecks(t *testing.T) {
 		{"concurrency", "reserved, account not known", func(f *Facts) { f.Reserved, f.Concurrency = Given(3), Denied[Concurrency]("x") }, OK, "3 reserved", ""},
 		{"concurrency", "new account", func(f *Facts) { f.Concurrency = Given(Concurrency{10, 10}) }, Warn, "share 10 of 10", "Service Quotas"},
 		{"concurrency", "others have all", func(f *Facts) { f.Concurrency = Given(Concurrency{1000, 2}) }, Fail, "2 of the account's 1000", "ReservedConcurrency"},
-		{"concurrency", "account denied", func(f *Facts) { f.Concurrency = Denied[Concurrency]("lambda:GetAccountSettings") }, Unknown, "lambda:GetAccountSettings", "doctor-policy"},
+		{"concurrency", "account denied", func(f *Facts) { f.Concurrency = Denied[Concurrency]("lambda:GetAccountSettings") }, Unknown, "lambda:GetAccountSettings", ""},
 		{"AppStream", "not in the Region", func(f *Facts) { f.Tasks = Absent[Tasks]() }, Fail, "no endpoint in eu-west-1", "Region of AppStream"},
 		{"AppStream", "denied, but the function can", func(f *Facts) { f.Tasks = Denied[Tasks]("appstream:ListExportImageTasks") }, OK, "answers the function", ""},
 		{"AppStream", "denied, and the function cannot", func(f *Facts) {
@@ -189,10 +192,10 @@ func TestChecks(t *testing.T) {
 			f.ExportRole.Value.Trust = `{"Statement":[{"Effect":"Allow","Principal":{"Service":"appstream.amazonaws.com"},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"aws:SourceAccount":"1"}}}]}`
 		}, Warn, "(aws:SourceAccount)", "InvalidRoleException"},
 		{"export role: trust", "unreadable", func(f *Facts) { f.ExportRole.Value.Trust = "%7B" }, Unknown, "cannot be read", ""},
-		{"export role: rights", "a boundary", func(f *Facts) { f.ExportRights = denied("ec2:CreateTags") }, Fail, "1 of 2 are denied, so AppStream makes no AMI: ec2:CreateTags on *: the permissions boundary", "boundary"},
+		{"export role: rights", "a boundary", func(f *Facts) { f.ExportRights = denied("ec2:CreateTags") }, Fail, "1 of 2 are denied, so AppStream makes no AMI; the permissions boundary does not allow it: ec2:CreateTags", "boundary"},
 		{"export role: rights", "gone", func(f *Facts) { f.ExportRights = Absent[[]Decision]() }, Fail, "no such role", ""},
-		{"function's role: rights", "denied", func(f *Facts) { f.FunctionRights = denied("iam:PassRole") }, Fail, "iam:PassRole", "docs/PERMISSIONS.md"},
-		{"schedule's role: rights", "denied", func(f *Facts) { f.ScheduleRights = denied("lambda:InvokeFunction") }, Fail, "no night runs", ""},
+		{"function's role: rights", "denied", func(f *Facts) { f.FunctionRights = denied("iam:PassRole") }, Fail, "iam:PassRole", "boundary"},
+		{"schedule's role: rights", "denied", func(f *Facts) { f.ScheduleRights = denied("lambda:InvokeFunction") }, Fail, "no night runs", "As for the function"},
 		{"topic", "gone", func(f *Facts) { f.Topic = Absent[Topic]() }, Fail, "nobody is told", "TopicArn"},
 		{"topic", "FIFO", func(f *Facts) { f.Topic = Given(Topic{ARN: "t.fifo", FIFO: true}) }, Warn, "alarms cannot publish", "standard topic"},
 		{"subscriptions", "none", func(f *Facts) { f.Subscriptions = Given[[]Subscription](nil) }, Warn, "nobody is subscribed", "aws sns subscribe"},
@@ -219,8 +222,8 @@ func TestChecks(t *testing.T) {
 			withKey(f, Key{ARN: keyARN, State: "Enabled", Policy: Given(strings.Replace(keyPolicy, "events.", "x.", 1))})
 		}, Fail, "does not let events.amazonaws.com", "examples/key"},
 		{"stack's key", "unreadable", func(f *Facts) { withKey(f, Key{ARN: keyARN, State: "Enabled", Policy: Given("no")}) }, Unknown, "cannot be read", ""},
-		{"schedule", "next run", func(*Facts) {}, OK, "next run 2026-11-27 02:00 +0000", ""},
-		{"schedule", "lost in a change of clocks", func(f *Facts) { f.Schedule.Value.TimeZone = "Europe/Berlin" }, Warn, "the run of 2027-03-28 falls out", "Nothing is lost"},
+		{"schedule", "next run", func(*Facts) {}, OK, "next run 2026-11-27 02:00 UTC", ""},
+		{"schedule", "lost in a change of clocks", func(f *Facts) { f.Schedule.Value.TimeZone = "Europe/Berlin" }, Warn, "none on 2027-03-28, when", "Nothing is lost"},
 		{"schedule", "a rate", func(f *Facts) { f.Schedule.Value.Expression = "rate(1 day)" }, OK, "counts from when", ""},
 		{"schedule", "never again", func(f *Facts) { f.Schedule.Value.Expression = "cron(0 2 1 1 ? 2020)" }, Fail, "no such time", "ScheduleExpression"},
 		{"schedule", "off", func(f *Facts) { f.Schedule.Value.State, f.Deployment.Parameters["Schedule"] = "DISABLED", "DISABLED" }, Warn, "as the parameter Schedule says", ""},
@@ -300,8 +303,8 @@ func TestChecks(t *testing.T) {
 			if line.Verdict != test.verdict || !strings.Contains(line.Seen, test.seen) || !strings.Contains(line.Do, test.do) {
 				t.Errorf("%+v\nwant %s, %q, do %q", line, test.verdict, test.seen, test.do)
 			}
-			if (line.Verdict == OK) != (line.Do == "") {
-				t.Errorf("what to do is said where all is well, or is not where it is not: %+v", line)
+			if (line.Verdict == Warn || line.Verdict == Fail) != (line.Do != "") {
+				t.Errorf("what to do is not said, or is said where there is nothing to do: %+v", line)
 			}
 			if strings.ContainsAny(line.Seen+line.Do, "\n\t") {
 				t.Errorf("it is not one line: %+v", line)

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"strings"
 	"time"
 )
 
@@ -79,7 +80,7 @@ type Function struct {
 	StateReason  string
 	Update       string // LastUpdateStatus
 	UpdateReason string
-	Modified     string
+	Modified     time.Time
 }
 
 // Concurrency is the account's, in concurrent invocations.
@@ -109,6 +110,14 @@ type Right struct {
 	Action   string
 	Resource string
 	Context  map[string][]string // condition keys
+}
+
+// String names the call, and on what where that is one thing.
+func (r Right) String() string {
+	if r.Resource == "*" {
+		return r.Action
+	}
+	return r.Action + " on " + r.Resource[strings.LastIndex(r.Resource, ":")+1:]
 }
 
 // Decision is what IAM's simulation says of a right; Why is empty where it is allowed.

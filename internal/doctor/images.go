@@ -29,7 +29,7 @@ func lookAtAppStream(f Facts) Finding {
 	if !f.Tasks.There() {
 		return fail("AppStream has no endpoint in %s", f.Deployment.Region)
 	}
-	return ok("answers in %s; it remembers %s, of which %d run", f.Deployment.Region, things(f.Tasks.Value.Total, "export task"), f.Tasks.Value.Running)
+	return ok("answers in %s; it remembers %s, %d running", f.Deployment.Region, things(f.Tasks.Value.Total, "export task"), f.Tasks.Value.Running)
 }
 
 func lookAtPlan(f Facts) Finding {

@@ -65,6 +65,9 @@ func (d Deployment) QueueARN(output string) string {
 	return d.arn("sqs", d.Region, path.Base(d.Outputs[output]))
 }
 
+// RoleARN is the ARN of a role that the stack has made, by its name.
+func (d Deployment) RoleARN(name string) string { return d.arn("iam", "", "role/"+name) }
+
 func (d Deployment) arn(service, region, resource string) string {
 	return "arn:" + d.Partition + ":" + service + ":" + region + ":" + d.Account + ":" + resource
 }

@@ -2,6 +2,8 @@ package doctor
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -20,18 +22,20 @@ func roleChecks() []Check {
 			"export role: rights", group,
 			"IAM's simulation of the three EC2 actions that AppStream needs, permissions boundaries and organization policies included where it tells.",
 			"Allow ec2:CopyImage, ec2:DescribeImages and ec2:CreateTags on *; a boundary or an organization's policy must allow them as well.",
-			func(f Facts) Finding { return lookAtRights(f.ExportRights, "AppStream makes no AMI") },
+			func(f Facts) Finding { return lookAtRights(f.ExportRights, "so AppStream makes no AMI") },
 		},
 		{
 			"function's role: rights", group, "IAM's simulation of each call that the function and Lambda make with the function's role, iam:PassRole among them.",
-			"Deploy again if somebody has changed the role; otherwise a boundary or an organization's policy must allow the action. docs/PERMISSIONS.md says what breaks without each.",
-			func(f Facts) Finding { return lookAtRights(f.FunctionRights, "docs/PERMISSIONS.md says what breaks") },
+			"Deploy again if somebody has changed the role; otherwise a boundary or an organization's policy must allow the action.",
+			func(f Facts) Finding {
+				return lookAtRights(f.FunctionRights, "and docs/PERMISSIONS.md says what breaks without each")
+			},
 		},
 		{
 			"schedule's role: rights", group, "IAM's simulation of what EventBridge Scheduler does with the schedule's role.",
 			"As for the function's role.",
 			func(f Facts) Finding {
-				return lookAtRights(f.ScheduleRights, "no night runs, or it is lost when it cannot")
+				return lookAtRights(f.ScheduleRights, "so no night runs, or one that cannot is lost")
 			},
 		},
 	}
@@ -78,14 +82,20 @@ func lookAtRights(answer Answer[[]Decision], consequence string) Finding {
 	if !answer.There() {
 		return fail("there is no such role")
 	}
-	var refused []string
+	denied := 0
+	by := map[string][]string{} // the calls that are denied, by why
 	for _, decision := range answer.Value {
 		if decision.Why != "" {
-			refused = append(refused, fmt.Sprintf("%s on %s: %s", decision.Right.Action, decision.Right.Resource, decision.Why))
+			denied++
+			by[decision.Why] = append(by[decision.Why], decision.Right.String())
 		}
 	}
-	if len(refused) > 0 {
-		return fail("%d of %d are denied, so %s: %s", len(refused), len(answer.Value), consequence, tally(refused))
+	if denied == 0 {
+		return ok("all %d are allowed", len(answer.Value))
 	}
-	return ok("all %d are allowed", len(answer.Value))
+	var reasons []string
+	for _, why := range slices.Sorted(maps.Keys(by)) {
+		reasons = append(reasons, why+": "+few(slices.Compact(by[why])))
+	}
+	return fail("%d of %d are denied, %s; %s", denied, len(answer.Value), consequence, strings.Join(reasons, "; "))
 }

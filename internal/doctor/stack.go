@@ -73,7 +73,7 @@ func lookAtFunction(f Facts) Finding {
 		return fail("the function %s is gone", f.Deployment.Outputs["FunctionName"]).do("Somebody has deleted it: deploy again.")
 	}
 	fn := f.Function.Value
-	seen := fmt.Sprintf("%s, last update %s at %s", fn.State, fn.Update, fn.Modified)
+	seen := fmt.Sprintf("%s, last update %s at %s", fn.State, fn.Update, stamp(fn.Modified))
 	if reason := strings.TrimSpace(fn.StateReason + " " + fn.UpdateReason); reason != "" {
 		seen += ": " + reason
 	}

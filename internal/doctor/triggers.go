@@ -51,9 +51,9 @@ func lookAtSchedule(f Facts) Finding {
 	case next.IsZero():
 		return fail("%s, ENABLED, but there is no such time any more", seen).do("Set ScheduleExpression to one that comes again, and deploy.")
 	}
-	seen += fmt.Sprintf(", ENABLED; next run %s (%s)", next.Format("2006-01-02 15:04 -0700"), stamp(next))
+	seen += ", ENABLED; next run " + stamp(next)
 	if lost != "" {
-		return warn("%s; the run of %s falls out, as clocks jump over it", seen, lost).
+		return warn("%s; none on %s, when the clocks jump over that time", seen, lost).
 			do("Nothing is lost: the next night makes up for it. To have it all the same, choose a time that the clocks of %s do not jump over.", s.TimeZone)
 	}
 	return ok("%s", seen)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
@@ -20,6 +21,9 @@ type Stack struct {
 	ID         string            `json:"-"` // its ARN
 	Partition  string            `json:"-"`
 	Status     string            `json:"-"` // such as "UPDATE_COMPLETE"
+	Reason     string            `json:"-"` // of the status, where CloudFormation gives one
+	Created    time.Time         `json:"-"`
+	Updated    time.Time         `json:"-"` // the zero time if never
 	Outputs    map[string]string `json:"-"`
 	Parameters map[string]string `json:"-"`
 }
@@ -32,7 +36,8 @@ type DescribeStacksAPI interface {
 // needed are the outputs by which a stack is known to be one of this project.
 var needed = []string{"FunctionName", "WorkQueueUrl", "DeadLetterQueueUrl", "FailedEventsQueueUrl", "LogGroupName"}
 
-// FindStack asks for the stack of that name. Region is where it was looked for, to be told if it is not there.
+// FindStack asks for the stack of that name. Region is where it was looked for, to be told if it is not there. A stack without
+// the outputs of this project is returned with the error that says so.
 func FindStack(ctx context.Context, api DescribeStacksAPI, name, region string) (Stack, error) {
 	answer, err := api.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
 	if notThere(err) {
@@ -46,7 +51,8 @@ func FindStack(ctx context.Context, api DescribeStacksAPI, name, region string) 
 	}
 	found := answer.Stacks[0]
 	s := Stack{
-		Name: name, ID: aws.ToString(found.StackId), Region: region, Status: string(found.StackStatus),
+		Name: name, ID: aws.ToString(found.StackId), Region: region, Status: string(found.StackStatus), Reason: aws.ToString(found.StackStatusReason),
+		Created: aws.ToTime(found.CreationTime), Updated: aws.ToTime(found.LastUpdatedTime),
 		Outputs: map[string]string{}, Parameters: map[string]string{},
 	}
 	if id, err := arn.Parse(s.ID); err == nil {

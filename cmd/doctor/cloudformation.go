@@ -1,0 +1,40 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+
+	"appstream-ami-exporter/internal/doctor"
+	"appstream-ami-exporter/internal/terminal"
+)
+
+// deployment finds the stack. One whose deployment has failed has no outputs, and is still to be looked at.
+func (c clients) deployment(ctx context.Context, name, region string) (doctor.Deployment, error) {
+	s, err := terminal.FindStack(ctx, c.stacks, name, region)
+	if err != nil && (s.ID == "" || !strings.Contains(s.Status, "ROLLBACK") && !strings.HasSuffix(s.Status, "_FAILED")) {
+		return doctor.Deployment{}, err
+	}
+	return doctor.Deployment{
+		Stack: s.Name, Region: s.Region, Account: s.Account, Partition: s.Partition, Status: s.Status, Reason: s.Reason,
+		Created: s.Created, Updated: s.Updated, Parameters: s.Parameters, Outputs: s.Outputs,
+	}, nil
+}
+
+// resources are what CloudFormation has made, by their logical ids.
+func (c clients) resources(ctx context.Context, stack string) doctor.Answer[map[string]doctor.Resource] {
+	resources := map[string]doctor.Resource{}
+	pages := cloudformation.NewListStackResourcesPaginator(c.stacks, &cloudformation.ListStackResourcesInput{StackName: &stack})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return answer(resources, err, "cloudformation:ListStackResources")
+		}
+		for _, r := range page.StackResourceSummaries {
+			resources[aws.ToString(r.LogicalResourceId)] = doctor.Resource{Type: aws.ToString(r.ResourceType), PhysicalID: aws.ToString(r.PhysicalResourceId)}
+		}
+	}
+	return doctor.Given(resources)
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"appstream-ami-exporter/internal/doctor"
+	"appstream-ami-exporter/internal/trigger"
+)
+
+// noFunction is how Lambda says that there is no such function.
+const noFunction = "ResourceNotFoundException"
+
+func (c clients) function(ctx context.Context, name string) doctor.Answer[doctor.Function] {
+	o, err := c.functions.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &name})
+	if err != nil {
+		return answer(doctor.Function{}, err, "lambda:GetFunctionConfiguration", noFunction)
+	}
+	modified, _ := time.Parse("2006-01-02T15:04:05.000-0700", aws.ToString(o.LastModified)) // Lambda's own form
+	return doctor.Given(doctor.Function{
+		State: string(o.State), StateReason: aws.ToString(o.StateReason), Update: string(o.LastUpdateStatus),
+		UpdateReason: aws.ToString(o.LastUpdateStatusReason), Modified: modified,
+	})
+}
+
+func (c clients) recursion(ctx context.Context, name string) doctor.Answer[string] {
+	o, err := c.functions.GetFunctionRecursionConfig(ctx, &lambda.GetFunctionRecursionConfigInput{FunctionName: &name})
+	if err != nil {
+		return answer("", err, "lambda:GetFunctionRecursionConfig")
+	}
+	return doctor.Given(string(o.RecursiveLoop))
+}
+
+func (c clients) reserved(ctx context.Context, name string) doctor.Answer[int] {
+	o, err := c.functions.GetFunctionConcurrency(ctx, &lambda.GetFunctionConcurrencyInput{FunctionName: &name})
+	switch {
+	case err != nil:
+		return answer(0, err, "lambda:GetFunctionConcurrency")
+	case o.ReservedConcurrentExecutions == nil:
+		return doctor.Absent[int]()
+	}
+	return doctor.Given(int(*o.ReservedConcurrentExecutions))
+}
+
+func (c clients) concurrency(ctx context.Context) doctor.Answer[doctor.Concurrency] {
+	o, err := c.functions.GetAccountSettings(ctx, &lambda.GetAccountSettingsInput{})
+	if err != nil || o.AccountLimit == nil {
+		return answer(doctor.Concurrency{}, err, "lambda:GetAccountSettings")
+	}
+	return doctor.Given(doctor.Concurrency{
+		Limit: int(o.AccountLimit.ConcurrentExecutions), Unreserved: int(aws.ToInt32(o.AccountLimit.UnreservedConcurrentExecutions)),
+	})
+}
+
+// mapping is the event source mapping from the work queue to the function.
+func (c clients) mapping(ctx context.Context, name, queue string) doctor.Answer[doctor.Mapping] {
+	pages := lambda.NewListEventSourceMappingsPaginator(c.functions, &lambda.ListEventSourceMappingsInput{FunctionName: &name, EventSourceArn: &queue})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return answer(doctor.Mapping{}, err, "lambda:ListEventSourceMappings", noFunction)
+		}
+		for _, m := range page.EventSourceMappings {
+			return doctor.Given(doctor.Mapping{
+				State: aws.ToString(m.State), Reason: aws.ToString(m.StateTransitionReason), LastResult: aws.ToString(m.LastProcessingResult),
+			})
+		}
+	}
+	return doctor.Absent[doctor.Mapping]()
+}
+
+// reply is the function's answer to a request, as docs/CONFIGURATION.md describes it.
+type reply struct {
+	WouldStart  []entry `json:"wouldStart"`
+	Started     []entry `json:"started"`
+	Waiting     []entry `json:"waiting"`
+	Skipped     []entry `json:"skipped"`
+	Rejected    []entry `json:"rejected"`
+	SkippedMore int     `json:"skippedMore"`
+}
+
+type entry struct {
+	ImageName string `json:"imageName"`
+	AMIName   string `json:"amiName"`
+	TaskID    string `json:"taskId"`
+	Reason    string `json:"reason"`
+	Hint      string `json:"hint"`
+}
+
+// plan has the function make a plan and start nothing.
+func (c clients) plan(ctx context.Context, name string) doctor.Answer[doctor.Plan] {
+	r, trouble, err := c.ask(ctx, name, trigger.Spec{DryRun: true})
+	switch {
+	case err != nil:
+		return answer(doctor.Plan{}, err, "lambda:InvokeFunction")
+	case trouble != "":
+		return doctor.Given(doctor.Plan{Trouble: trouble})
+	}
+	p := doctor.Plan{More: r.SkippedMore}
+	for _, e := range r.WouldStart {
+		p.Export = append(p.Export, e.ImageName)
+	}
+	for _, e := range r.Waiting {
+		p.Wait = append(p.Wait, e.Reason)
+	}
+	for _, e := range r.Rejected {
+		p.Unfit = append(p.Unfit, e.Reason)
+	}
+	for _, e := range r.Skipped {
+		switch e.Reason {
+		case "not selected":
+			p.Others++
+		case "already exported":
+			p.Exported++
+		case "in progress":
+			p.Running++
+		case "failed 3 times":
+			p.GivenUp = append(p.GivenUp, e.ImageName)
+		default:
+			p.Unfit = append(p.Unfit, e.Reason)
+		}
+	}
+	return doctor.Given(p)
+}
+
+// ask sends a request to the function. trouble is what the function itself says where it fails: its sentences are made for people.
+func (c clients) ask(ctx context.Context, name string, spec trigger.Spec) (r reply, trouble string, err error) {
+	payload, err := json.Marshal(spec)
+	if err != nil {
+		return r, "", err
+	}
+	o, err := c.functions.Invoke(ctx, &lambda.InvokeInput{FunctionName: &name, Payload: payload}, once)
+	if err != nil {
+		return r, "", err
+	}
+	if o.FunctionError != nil {
+		var failure struct {
+			ErrorMessage string `json:"errorMessage"`
+		}
+		if json.Unmarshal(o.Payload, &failure) != nil || failure.ErrorMessage == "" {
+			return r, "the function failed: " + string(o.Payload), nil
+		}
+		return r, "the function says: " + failure.ErrorMessage, nil
+	}
+	err = json.Unmarshal(o.Payload, &r)
+	return r, "", err
+}
