@@ -61,14 +61,14 @@ func (b stackBuilder) addSchedule(id string, properties json.RawMessage) error {
 	if err := json.Unmarshal(properties, &p); err != nil {
 		return err
 	}
-	if b.stack.Schedule.Name != "" {
+	if b.into.Schedule.Name != "" {
 		return errors.New("a second schedule is not supported here")
 	}
 	name, arn, err := b.names.both(id)
 	if err != nil {
 		return err
 	}
-	b.stack.Schedule = Schedule{
+	b.into.Schedule = Schedule{
 		Name: name, ARN: arn, Expression: p.ScheduleExpression, Timezone: p.ScheduleExpressionTimezone,
 		Enabled: p.State != "DISABLED", Input: p.Input, DeadLetterARN: p.DeadLetterConfig.Arn,
 	}
@@ -87,7 +87,7 @@ func (b stackBuilder) addRule(id string, properties json.RawMessage) error {
 	if _, err := eventpattern.Parse(p.Pattern); err != nil {
 		return err
 	}
-	b.stack.Rules = append(b.stack.Rules, Rule{
+	b.into.Rules = append(b.into.Rules, Rule{
 		Name: name, ARN: arn, Enabled: p.State != "DISABLED", Pattern: p.Pattern, DeadLetterARN: p.DeadLetterConfig.Arn,
 	})
 	return nil

@@ -11,15 +11,24 @@ import (
 
 // Stack is what a template deploys, as far as the local AWS plays it.
 type Stack struct {
+	Deployment                  // of the exporter
+	Keeper     *Deployment      // nil where the stack has none
+	Queues     map[string]Queue // by logical id
+}
+
+// Deployment is a Lambda function with what starts it and what it may do.
+type Deployment struct {
 	Function   Function
 	Schedule   Schedule
 	Rules      []Rule
 	Mapping    Mapping
-	Queues     map[string]Queue // by logical id
-	Statements []Statement      // of the function's own role
+	Statements []Statement // of the function's own role
 }
 
-// Function is the stack's only Lambda function.
+// keeperFunction is the function that a stack may have beside the exporter.
+const keeperFunction = "KeeperFunction"
+
+// Function is a Lambda function.
 type Function struct {
 	LogicalID   string
 	Name        string
@@ -70,7 +79,8 @@ type Statement struct {
 
 // Stack resolves the template with the physical values given; nil makes all of them up.
 func (t *Template) Stack(physical Physical) (*Stack, error) {
-	b := stackBuilder{template: t, names: &names{template: t, physical: physical}, stack: &Stack{Queues: map[string]Queue{}}}
+	stack := &Stack{Queues: map[string]Queue{}}
+	b := stackBuilder{template: t, names: &names{template: t, physical: physical}, stack: stack}
 	for _, id := range slices.Sorted(maps.Keys(t.resources)) {
 		if !t.exists(id) {
 			continue
@@ -78,6 +88,11 @@ func (t *Template) Stack(physical Physical) (*Stack, error) {
 		var err error
 		switch t.resources[id].Type {
 		case "AWS::Serverless::Function":
+			b.into = &stack.Deployment
+			if id == keeperFunction {
+				stack.Keeper = &Deployment{}
+				b.into = stack.Keeper
+			}
 			err = b.addFunction(id)
 		case "AWS::SQS::Queue":
 			err = b.addQueue(id)
@@ -86,10 +101,10 @@ func (t *Template) Stack(physical Physical) (*Stack, error) {
 			return nil, fmt.Errorf("resource %s: %w", id, err)
 		}
 	}
-	if b.stack.Function.LogicalID == "" {
+	if stack.Function.LogicalID == "" {
 		return nil, errors.New("the template has no AWS::Serverless::Function")
 	}
-	return b.stack, nil
+	return stack, nil
 }
 
 // Resources resolves the properties of all resources of a type that the stack has, by logical id, with made-up names.
@@ -113,6 +128,7 @@ type stackBuilder struct {
 	template *Template
 	names    *names
 	stack    *Stack
+	into     *Deployment // of the function that is being added
 }
 
 // properties resolves the properties of a resource into a struct.
@@ -130,8 +146,8 @@ func (b stackBuilder) properties(id string, into any) error {
 }
 
 func (b stackBuilder) addFunction(id string) error {
-	if b.stack.Function.LogicalID != "" {
-		return fmt.Errorf("a second function beside %s is not supported here", b.stack.Function.LogicalID)
+	if b.into.Function.LogicalID != "" {
+		return fmt.Errorf("a second function beside %s is not supported here", b.into.Function.LogicalID)
 	}
 	var p functionProperties
 	if err := b.properties(id, &p); err != nil {
@@ -145,7 +161,7 @@ func (b stackBuilder) addFunction(id string) error {
 	for key, value := range p.Environment.Variables {
 		environment[key] = string(value)
 	}
-	b.stack.Function = Function{
+	b.into.Function = Function{
 		LogicalID: id, Name: name, ARN: arn, Handler: p.Handler,
 		Timeout: p.Timeout.seconds(), MemorySize: int(p.MemorySize), Environment: environment,
 		LogGroup: p.LoggingConfig.LogGroup, LogFormat: p.LoggingConfig.LogFormat,
@@ -174,10 +190,10 @@ func (b stackBuilder) addEvent(id, kind string, properties json.RawMessage) erro
 		if err := json.Unmarshal(properties, &p); err != nil {
 			return err
 		}
-		if b.stack.Mapping.QueueARN != "" {
+		if b.into.Mapping.QueueARN != "" {
 			return errors.New("a second queue for the function is not supported here")
 		}
-		b.stack.Mapping = Mapping{
+		b.into.Mapping = Mapping{
 			QueueARN: p.Queue, BatchSize: int(p.BatchSize), MaximumConcurrency: int(p.ScalingConfig.MaximumConcurrency),
 			ReportBatchItemFailures: slices.Contains(p.FunctionResponseTypes, "ReportBatchItemFailures"),
 		}
@@ -229,7 +245,7 @@ func (b stackBuilder) addStatements(function string) error {
 					statement.Condition[operator][key] = values
 				}
 			}
-			b.stack.Statements = append(b.stack.Statements, statement)
+			b.into.Statements = append(b.into.Statements, statement)
 		}
 	}
 	return nil
