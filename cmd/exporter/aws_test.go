@@ -30,7 +30,7 @@ func TestCommands(t *testing.T) {
 		t.Skip("SKIPPED: takes half a minute")
 	}
 	moto := localtest.Moto(t)
-	account := localtest.Start(t, localaws.AccountOptions{AppStream: appstream.Options{
+	account := localtest.Start(t, localaws.Options{AppStream: appstream.Options{
 		ExportDuration: func(image, _ string) time.Duration {
 			if image == "win2022-long-1" {
 				return time.Hour

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/lambda"
 	"appstream-ami-exporter/internal/localaws/localtest"
 )
 
@@ -25,7 +25,7 @@ func environment(changes map[string]string) map[string]string {
 
 func start(t *testing.T, variables map[string]string) error {
 	t.Helper()
-	e, err := localaws.StartEnvironment(t.Context(), localaws.EnvironmentOptions{
+	e, err := lambda.StartEnvironment(t.Context(), lambda.EnvironmentOptions{
 		Binary: localtest.Bootstrap(t), FunctionName: "exporter", Region: "eu-west-1", AccountID: "123456789012", Variables: variables,
 	})
 	if err == nil {
@@ -76,7 +76,7 @@ func TestConfigurationErrors(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			err := start(t, environment(test.changes))
-			failure, ok := errors.AsType[*localaws.InitError](err)
+			failure, ok := errors.AsType[*lambda.InitError](err)
 			if !ok {
 				t.Fatalf("the function starts, or fails otherwise: %v", err)
 			}

@@ -16,8 +16,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"appstream-ami-exporter/internal/config"
-	"appstream-ami-exporter/internal/localaws"
 	"appstream-ami-exporter/internal/localaws/appstream"
+	"appstream-ami-exporter/internal/localaws/gateway"
+	"appstream-ami-exporter/internal/localaws/lambda"
 	"appstream-ami-exporter/internal/localaws/localtest"
 	"appstream-ami-exporter/internal/localaws/template"
 	"appstream-ami-exporter/internal/notify"
@@ -126,7 +127,7 @@ func runNight(t *testing.T, endpoint string, stack deployment) {
 	emulator := appstream.New(appstream.Options{Account: account, Region: region,
 		ExportRoles: []string{stack.Outputs["ExportRole"]}})
 	emulator.PutImage(appstream.Image{Name: "win2022", CreatedTime: made, Tags: map[string]string{"Backup": "yes"}})
-	gateway := localaws.NewGateway(localaws.GatewayOptions{AppStream: emulator, Latency: 2 * time.Millisecond})
+	gateway := gateway.New(gateway.Options{Latency: 2 * time.Millisecond}, gateway.Service{SigningName: "appstream", Handler: emulator})
 	t.Cleanup(func() {
 		if err := gateway.Close(); err != nil {
 			t.Error(err)
@@ -134,8 +135,8 @@ func runNight(t *testing.T, endpoint string, stack deployment) {
 	})
 	// The deployed topic and queues are moto's; only AppStream, which moto has not, is ours.
 	variables["AWS_ENDPOINT_URL_SNS"], variables["AWS_ENDPOINT_URL_SQS"] = endpoint, endpoint
-	function := localaws.NewFunction(localaws.FunctionOptions{
-		Environment: localaws.EnvironmentOptions{
+	function := lambda.NewFunction(lambda.FunctionOptions{
+		Environment: lambda.EnvironmentOptions{
 			Binary: localtest.Bootstrap(t), FunctionName: stack.Function.Name, Region: region, AccountID: account,
 			MemorySize: stack.Function.Memory, Variables: variables, Gateway: gateway,
 		},

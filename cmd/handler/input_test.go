@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/gateway"
 	"appstream-ami-exporter/internal/localaws/localtest"
 	"appstream-ami-exporter/internal/notify"
 )
@@ -105,7 +106,7 @@ func tags(count int) string {
 // A refusal comes before anything is done: AWS is not even called, and the next one to ask is served.
 func TestBadInput(t *testing.T) {
 	t.Parallel()
-	a := localtest.Start(t, localaws.AccountOptions{})
+	a := localtest.Start(t, localaws.Options{})
 	put(a, "base", "office", "prod-1")
 	for _, test := range badInputs {
 		t.Run(test.name, func(t *testing.T) {
@@ -138,7 +139,7 @@ func isSentence(text string) bool {
 // Long and strange input is quoted in part only.
 func TestRefusalsAreShort(t *testing.T) {
 	t.Parallel()
-	a := localtest.Start(t, localaws.AccountOptions{})
+	a := localtest.Start(t, localaws.Options{})
 	long := strings.Repeat("x\\u0000", 30_000)
 	for _, payload := range []string{
 		`{"` + long + `":1}`, `{"imageName":"` + long + `"}`, `{"source":"` + long + `"}`,
@@ -159,7 +160,7 @@ func TestBadInputEndsInTheFailedEventsQueue(t *testing.T) {
 	const unnamed = `{"source":"pipeline","detail-type":"AppStream Image Ready","account":"123456789012","region":"eu-west-1",` +
 		`"detail":{"image":"base"}}`
 	log := &localtest.Log{}
-	a := localtest.Start(t, localaws.AccountOptions{OnLog: log.Add})
+	a := localtest.Start(t, localaws.Options{OnLog: log.Add})
 	put(a, "base")
 	ids := []string{a.Function.InvokeAsync([]byte(`not JSON`)), a.Function.InvokeAsync([]byte(`{"images":[]}`))}
 	if matched, err := a.PutEvent([]byte(unnamed)); err != nil || !matched {
@@ -246,7 +247,7 @@ const workTrigger = `"trigger":{"type":"request","id":"r-1","time":"2026-11-23T0
 func TestUnreadableMessages(t *testing.T) {
 	t.Parallel()
 	log := &localtest.Log{}
-	a := localtest.Start(t, localaws.AccountOptions{OnLog: log.Add})
+	a := localtest.Start(t, localaws.Options{OnLog: log.Add})
 	put(a, "base", "office")
 	unreadable := []string{
 		`not JSON`, `{}`, `{` + workTrigger + `}`, `{` + workTrigger + `,"watch":{}}`,
@@ -286,13 +287,13 @@ func TestUnreadableMessages(t *testing.T) {
 // Where the dead-letter queue takes nothing, the message comes again, alone.
 func TestUnreadableMessageThatCannotBeMoved(t *testing.T) {
 	t.Parallel()
-	a := localtest.Start(t, localaws.AccountOptions{})
+	a := localtest.Start(t, localaws.Options{})
 	put(a, "base")
-	a.Gateway.SetFault(func(call localaws.Call) localaws.Effect {
+	a.Gateway.SetFault(func(call gateway.Call) gateway.Effect {
 		if call.Action == "SendMessage" && call.Param("MessageBody") == "hello" {
-			return localaws.Effect{Kind: localaws.Refuse, Status: 403, Code: "AccessDenied", Message: "no"}
+			return gateway.Effect{Kind: gateway.Refuse, Status: 403, Code: "AccessDenied", Message: "no"}
 		}
-		return localaws.Effect{}
+		return gateway.Effect{}
 	})
 	reply := localtest.Invoke(t, a, batchOf(t, "hello", `{`+workTrigger+`,"request":{"ask":{},"only":["base"]}}`)).Payload
 	checkJSON(t, "reply", fmt.Sprintf(kept, "message-1"), reply)

@@ -12,6 +12,7 @@ import (
 
 	"appstream-ami-exporter/internal/localaws"
 	"appstream-ami-exporter/internal/localaws/appstream"
+	"appstream-ami-exporter/internal/localaws/gateway"
 	"appstream-ami-exporter/internal/localaws/localtest"
 )
 
@@ -19,7 +20,7 @@ import (
 func TestDecisionsInTheLog(t *testing.T) {
 	t.Parallel()
 	log := &localtest.Log{}
-	a := localtest.Start(t, localaws.AccountOptions{OnLog: log.Add, Scale: 1,
+	a := localtest.Start(t, localaws.Options{OnLog: log.Add, Scale: 1,
 		AppStream: appstream.Options{NewID: counted(), ExportDuration: endless.ExportDuration}})
 	put(a, "base", "running")
 	exportByHand(t, a, "running", amiOf("running"))
@@ -85,7 +86,7 @@ func TestOneSummaryForEachInvocation(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			log := &localtest.Log{}
-			a := localtest.Start(t, localaws.AccountOptions{OnLog: log.Add, Scale: 1})
+			a := localtest.Start(t, localaws.Options{OnLog: log.Add, Scale: 1})
 			put(a, "base")
 			result := localtest.Invoke(t, a, []byte(test.payload))
 			lines := log.Entries(t, test.summary)
@@ -108,7 +109,7 @@ func TestOneSummaryForEachInvocation(t *testing.T) {
 func TestNothingMatches(t *testing.T) {
 	t.Parallel()
 	log := &localtest.Log{}
-	a := localtest.Start(t, localaws.AccountOptions{OnLog: log.Add})
+	a := localtest.Start(t, localaws.Options{OnLog: log.Add})
 	fire(t, a, scheduled)
 	check(t, "lines", 1, len(log.Entries(t, "run finished: no image matches")))
 }
@@ -117,15 +118,15 @@ func TestNothingMatches(t *testing.T) {
 func TestFailuresAreErrors(t *testing.T) {
 	t.Parallel()
 	log := &localtest.Log{}
-	a := localtest.Start(t, localaws.AccountOptions{OnLog: log.Add})
+	a := localtest.Start(t, localaws.Options{OnLog: log.Add})
 	put(a, "base", "refused")
 	a.AppStream.SetOutcome("base", appstream.Outcome{End: types.ExportImageTaskStateFailed,
 		Errors: []appstream.TaskError{{Code: "InternalError", Message: "Broken."}}})
-	a.Gateway.SetFault(func(call localaws.Call) localaws.Effect {
+	a.Gateway.SetFault(func(call gateway.Call) gateway.Effect {
 		if call.Action == "CreateExportImageTask" && call.Param("ImageName") == "refused" {
-			return localaws.Effect{Kind: localaws.Refuse, Code: "InvalidRoleException", Message: "No."}
+			return gateway.Effect{Kind: gateway.Refuse, Code: "InvalidRoleException", Message: "No."}
 		}
-		return localaws.Effect{}
+		return gateway.Effect{}
 	})
 	fire(t, a, scheduled)
 	var got []string
@@ -146,7 +147,7 @@ func TestSecretsStayOutOfTheLog(t *testing.T) {
 	t.Parallel()
 	const secret = "hunter2"
 	log := &localtest.Log{}
-	a := localtest.Start(t, localaws.AccountOptions{
+	a := localtest.Start(t, localaws.Options{
 		OnLog: log.Add,
 		Environment: map[string]string{"AWS_LAMBDA_LOG_LEVEL": "DEBUG", "SOMEBODYS_PASSWORD": secret, "AMI_TAGS": "Key=" + secret,
 			"AWS_SECRET_ACCESS_KEY": secret},
@@ -171,19 +172,19 @@ func TestSecretsStayOutOfTheLog(t *testing.T) {
 // The names of the errors are what failed-event records and alarms tell failures apart by.
 func TestErrorTypes(t *testing.T) {
 	t.Parallel()
-	denied := func(actions ...string) localaws.Fault {
-		return func(call localaws.Call) localaws.Effect {
+	denied := func(actions ...string) gateway.Fault {
+		return func(call gateway.Call) gateway.Effect {
 			if slices.Contains(actions, call.Action) {
-				return localaws.Effect{Kind: localaws.Refuse, Status: 403, Code: "AccessDeniedException", Message: "Not you."}
+				return gateway.Effect{Kind: gateway.Refuse, Status: 403, Code: "AccessDeniedException", Message: "Not you."}
 			}
-			return localaws.Effect{}
+			return gateway.Effect{}
 		}
 	}
 	const unhanded = "not all could be published or queued; the same schedule or event, delivered again, makes up for it, another " +
 		"request does not: task "
 	for _, test := range []struct {
 		name, payload string
-		fault         localaws.Fault
+		fault         gateway.Fault
 		errorType     string
 		message       string // what it begins with
 		also          string // what is in it
@@ -202,7 +203,7 @@ func TestErrorTypes(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			log := &localtest.Log{}
-			a := localtest.Start(t, localaws.AccountOptions{OnLog: log.Add})
+			a := localtest.Start(t, localaws.Options{OnLog: log.Add})
 			put(a, "base")
 			a.Gateway.SetFault(test.fault)
 			result := localtest.Invoke(t, a, []byte(test.payload))
@@ -225,13 +226,13 @@ func TestErrorTypes(t *testing.T) {
 // A trigger that could not hand over what it started does so when it is delivered again, and starts nothing twice.
 func TestHandedOverOnRedelivery(t *testing.T) {
 	t.Parallel()
-	a := localtest.Start(t, localaws.AccountOptions{})
+	a := localtest.Start(t, localaws.Options{})
 	put(a, "base")
-	broken := func(call localaws.Call) localaws.Effect {
+	broken := func(call gateway.Call) gateway.Effect {
 		if call.Action == "SendMessage" || call.Action == "Publish" {
-			return localaws.Effect{Kind: localaws.Refuse, Status: 403, Code: "AccessDenied", Message: "Not you."}
+			return gateway.Effect{Kind: gateway.Refuse, Status: 403, Code: "AccessDenied", Message: "Not you."}
 		}
-		return localaws.Effect{}
+		return gateway.Effect{}
 	}
 	a.Gateway.SetFault(broken)
 	event := localtest.Event(t, "schedule.json")
@@ -249,7 +250,7 @@ func TestHandedOverOnRedelivery(t *testing.T) {
 func TestMetricsInTheLog(t *testing.T) {
 	t.Parallel()
 	log := &localtest.Log{}
-	a := localtest.Start(t, localaws.AccountOptions{OnLog: log.Add, Scale: 1, AppStream: endless})
+	a := localtest.Start(t, localaws.Options{OnLog: log.Add, Scale: 1, AppStream: endless})
 	put(a, "base")
 	localtest.Invoke(t, a, localtest.Event(t, "schedule.json"))
 	var got []any

@@ -20,7 +20,7 @@ import (
 func TestNight(t *testing.T) {
 	t.Parallel()
 	log := &localtest.Log{}
-	a := localtest.Start(t, localaws.AccountOptions{
+	a := localtest.Start(t, localaws.Options{
 		Parameters: map[string]string{"Images": "*,!test-*"},
 		AppStream: appstream.Options{
 			MaxConcurrentExports: 2,
@@ -155,7 +155,7 @@ func checkMarks(t *testing.T, a *localaws.Account) {
 // Both documents of an export, field by field as JSON: what subscribers' programs depend on.
 func TestDocumentsOfAnExport(t *testing.T) {
 	t.Parallel()
-	a := localtest.Start(t, localaws.AccountOptions{
+	a := localtest.Start(t, localaws.Options{
 		AppStream:  appstream.Options{NewID: counted()},
 		Parameters: map[string]string{"AmiTags": "Team=Desktop,Stage=stack"},
 	})
@@ -221,7 +221,7 @@ func TestAMITagsAndDescription(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			a := localtest.Start(t, localaws.AccountOptions{Parameters: map[string]string{"AmiTags": "Team=Desktop,Stage=stack",
+			a := localtest.Start(t, localaws.Options{Parameters: map[string]string{"AmiTags": "Team=Desktop,Stage=stack",
 				"CopyImageTags": test.copyTags}})
 			a.AppStream.PutImage(appstream.Image{Name: "base", CreatedTime: made,
 				Tags: map[string]string{"Owner": "image", "Team": "image"}})

@@ -20,7 +20,7 @@ var completed = []types.ExportImageTaskState{types.ExportImageTaskStateCompleted
 func TestSweepAfterAppStreamForgot(t *testing.T) {
 	t.Parallel()
 	log := &localtest.Log{}
-	a := localtest.Start(t, localaws.AccountOptions{OnLog: log.Add})
+	a := localtest.Start(t, localaws.Options{OnLog: log.Add})
 	put(a, "base", "office")
 	fire(t, a, scheduled)
 	a.AppStream.ForgetTasks()
@@ -42,7 +42,7 @@ func TestSweepAfterAppStreamForgot(t *testing.T) {
 // Without the mark, say because somebody removed it, AppStream's history still tells.
 func TestSweepAfterTheMarkWasRemoved(t *testing.T) {
 	t.Parallel()
-	a := localtest.Start(t, localaws.AccountOptions{})
+	a := localtest.Start(t, localaws.Options{})
 	put(a, "base")
 	fire(t, a, scheduled)
 	put(a, "base") // the same image, without tags
@@ -78,7 +78,7 @@ func TestOneOffExportKeepsTheMark(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			a := localtest.Start(t, localaws.AccountOptions{})
+			a := localtest.Start(t, localaws.Options{})
 			put(a, "base")
 			test.run(t, a)
 			localtest.Settle(t, a)
@@ -95,7 +95,7 @@ func TestOneOffExportKeepsTheMark(t *testing.T) {
 // With {date} in the name there is an AMI for each night, and still only one where a night's schedule comes twice.
 func TestOneAMIPerNight(t *testing.T) {
 	t.Parallel()
-	a := localtest.Start(t, localaws.AccountOptions{Parameters: map[string]string{"AmiNameTemplate": "{image}-{date}"}})
+	a := localtest.Start(t, localaws.Options{Parameters: map[string]string{"AmiNameTemplate": "{image}-{date}"}})
 	put(a, "base")
 	for _, due := range []time.Time{scheduled, scheduled, scheduled.Add(day), scheduled.Add(day)} {
 		fire(t, a, due)
@@ -109,7 +109,7 @@ func TestOneAMIPerNight(t *testing.T) {
 // An image that was deleted and made again under its name is another image.
 func TestImageMadeAgain(t *testing.T) {
 	t.Parallel()
-	a := localtest.Start(t, localaws.AccountOptions{})
+	a := localtest.Start(t, localaws.Options{})
 	put(a, "base")
 	fire(t, a, scheduled)
 	a.AppStream.PutImage(appstream.Image{Name: "base", CreatedTime: made.Add(day)})
@@ -121,7 +121,7 @@ func TestImageMadeAgain(t *testing.T) {
 func TestThreeFailures(t *testing.T) {
 	t.Parallel()
 	log := &localtest.Log{}
-	a := localtest.Start(t, localaws.AccountOptions{OnLog: log.Add})
+	a := localtest.Start(t, localaws.Options{OnLog: log.Add})
 	put(a, "base")
 	a.AppStream.SetOutcome("base", appstream.Outcome{End: types.ExportImageTaskStateFailed},
 		appstream.Outcome{End: types.ExportImageTaskStateTimedOut}, appstream.Outcome{End: types.ExportImageTaskStateFailed})
@@ -146,7 +146,7 @@ func TestThreeFailures(t *testing.T) {
 // A FIFO topic delivers in order for each image, and passes over what comes twice.
 func TestFIFOTopic(t *testing.T) {
 	t.Parallel()
-	a := localtest.Start(t, localaws.AccountOptions{FIFOTopic: true, AppStream: appstream.Options{NewID: counted()}})
+	a := localtest.Start(t, localaws.Options{FIFOTopic: true, AppStream: appstream.Options{NewID: counted()}})
 	put(a, "base")
 	a.AppStream.PutImage(appstream.Image{Name: "legacy", Platform: types.PlatformTypeWindows})
 	request(t, a, `{"images":["base","legacy"]}`)

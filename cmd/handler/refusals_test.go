@@ -10,6 +10,7 @@ import (
 
 	"appstream-ami-exporter/internal/localaws"
 	"appstream-ami-exporter/internal/localaws/appstream"
+	"appstream-ami-exporter/internal/localaws/gateway"
 	"appstream-ami-exporter/internal/localaws/localtest"
 	"appstream-ami-exporter/internal/notify"
 )
@@ -47,18 +48,18 @@ func TestDefinitiveRefusals(t *testing.T) {
 		t.Run(test.code+" "+test.message, func(t *testing.T) {
 			t.Parallel()
 			log := &localtest.Log{}
-			a := localtest.Start(t, localaws.AccountOptions{Parameters: map[string]string{"ExportRoleArn": role}, OnLog: log.Add})
+			a := localtest.Start(t, localaws.Options{Parameters: map[string]string{"ExportRoleArn": role}, OnLog: log.Add})
 			put(a, "base", "office")
 			// base alone is refused: the others of the sweep are exported all the same.
-			a.Gateway.SetFault(func(call localaws.Call) localaws.Effect {
+			a.Gateway.SetFault(func(call gateway.Call) gateway.Effect {
 				if call.Action != "CreateExportImageTask" || call.Param("ImageName") != "base" {
-					return localaws.Effect{}
+					return gateway.Effect{}
 				}
 				message := test.message
 				if message == "" {
 					message = said
 				}
-				return localaws.Effect{Kind: localaws.Refuse, Code: test.code, Message: message}
+				return gateway.Effect{Kind: gateway.Refuse, Code: test.code, Message: message}
 			})
 			message := test.message
 			if message == "" {
@@ -102,12 +103,12 @@ func startsOf(a *localaws.Account, image string) (count int) {
 // these at once, and a lost answer would have become a second task.
 func TestPassingRefusals(t *testing.T) {
 	t.Parallel()
-	refuse := func(status int, code string) localaws.Effect {
-		return localaws.Effect{Kind: localaws.Refuse, Status: status, Code: code, Message: said}
+	refuse := func(status int, code string) gateway.Effect {
+		return gateway.Effect{Kind: gateway.Refuse, Status: status, Code: code, Message: said}
 	}
 	for _, test := range []struct {
 		name   string
-		effect localaws.Effect
+		effect gateway.Effect
 		reason string // for waiting; empty: the export is found started
 		starts int
 	}{
@@ -117,18 +118,18 @@ func TestPassingRefusals(t *testing.T) {
 		{"ResourceNotAvailableException", refuse(400, "ResourceNotAvailableException"), "ResourceNotAvailableException: " + said, 2},
 		{"InternalFailure", refuse(500, "InternalFailure"), "InternalFailure: " + said, 2},
 		{"ServiceUnavailable", refuse(503, "ServiceUnavailable"), "ServiceUnavailable: " + said, 2},
-		{"an answer that is lost", localaws.Effect{Kind: localaws.ResetAfter}, "", 1},
+		{"an answer that is lost", gateway.Effect{Kind: gateway.ResetAfter}, "", 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			a := localtest.Start(t, localaws.AccountOptions{})
+			a := localtest.Start(t, localaws.Options{})
 			put(a, "base")
 			var failed atomic.Bool
-			a.Gateway.SetFault(func(call localaws.Call) localaws.Effect {
+			a.Gateway.SetFault(func(call gateway.Call) gateway.Effect {
 				if call.Action == "CreateExportImageTask" && failed.CompareAndSwap(false, true) {
 					return test.effect
 				}
-				return localaws.Effect{}
+				return gateway.Effect{}
 			})
 			got := request(t, a, `{"imageName":"base"}`)
 			if test.reason == "" {
@@ -150,7 +151,7 @@ func TestExportLimit(t *testing.T) {
 	t.Parallel()
 	// AppStream's time stands still until the first run is over, and then jumps.
 	var over atomic.Bool
-	a := localtest.Start(t, localaws.AccountOptions{AppStream: appstream.Options{
+	a := localtest.Start(t, localaws.Options{AppStream: appstream.Options{
 		MaxConcurrentExports: 1,
 		Now: func() time.Time {
 			if over.Load() {
@@ -207,7 +208,7 @@ func TestUnfitImages(t *testing.T) {
 	} {
 		t.Run(test.reason, func(t *testing.T) {
 			t.Parallel()
-			a := localtest.Start(t, localaws.AccountOptions{})
+			a := localtest.Start(t, localaws.Options{})
 			test.image.Name, test.image.CreatedTime = "base", made
 			a.AppStream.PutImage(test.image)
 
@@ -254,7 +255,7 @@ func TestStatesOfATask(t *testing.T) {
 			t.Parallel()
 			var hours atomic.Int64 // that have passed for AppStream
 			log := &localtest.Log{}
-			a := localtest.Start(t, localaws.AccountOptions{OnLog: log.Add, AppStream: appstream.Options{
+			a := localtest.Start(t, localaws.Options{OnLog: log.Add, AppStream: appstream.Options{
 				Now: func() time.Time { return time.Now().Add(time.Duration(hours.Load()) * time.Hour) },
 			}})
 			put(a, "base")

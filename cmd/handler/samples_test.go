@@ -15,6 +15,7 @@ import (
 
 	"appstream-ami-exporter/internal/localaws"
 	"appstream-ami-exporter/internal/localaws/appstream"
+	"appstream-ami-exporter/internal/localaws/lambda"
 	"appstream-ami-exporter/internal/localaws/localtest"
 	"appstream-ami-exporter/internal/notify"
 	"appstream-ami-exporter/internal/trigger/triggertest"
@@ -102,7 +103,7 @@ func TestSamples(t *testing.T) {
 		t.Run(sample.File, func(t *testing.T) {
 			t.Parallel()
 			want := outcomeOf(t, sample)
-			a := localtest.Start(t, localaws.AccountOptions{AppStream: appstream.Options{NewID: counted()}})
+			a := localtest.Start(t, localaws.Options{AppStream: appstream.Options{NewID: counted()}})
 			for _, image := range want.images {
 				a.AppStream.PutImage(appstream.Image{Name: image, CreatedTime: made, Tags: map[string]string{"Backup": "yes"}})
 			}
@@ -130,7 +131,7 @@ func TestSamples(t *testing.T) {
 
 // triggerTime is the time of the trigger in the reply. Where that is the invocation's own, it is checked; the others are the
 // samples'.
-func triggerTime(t *testing.T, result localaws.InvokeResult) time.Time {
+func triggerTime(t *testing.T, result lambda.Result) time.Time {
 	t.Helper()
 	var reply struct {
 		Trigger struct {
@@ -183,7 +184,7 @@ func TestSampleWatch(t *testing.T) {
 			return time.Now()
 		}
 	}
-	a := localtest.Start(t, localaws.AccountOptions{AppStream: appstream.Options{
+	a := localtest.Start(t, localaws.Options{AppStream: appstream.Options{
 		NewID: func() string { return id }, Now: now, ExportDuration: func(string, string) time.Duration { return time.Hour },
 	}})
 	put(a, "win2022-base-7")
@@ -226,7 +227,7 @@ func TestSampleRequest(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			// Time that hardly passes, so that the queue can be looked at.
-			a := localtest.Start(t, localaws.AccountOptions{Scale: 1})
+			a := localtest.Start(t, localaws.Options{Scale: 1})
 			put(a, "not asked for")
 			for _, image := range []string{"win2022-base-7", "win2022-cad-3"} {
 				state := types.ImageStatePending

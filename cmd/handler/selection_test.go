@@ -18,7 +18,7 @@ import (
 func TestDryRun(t *testing.T) {
 	t.Parallel()
 	log := &localtest.Log{}
-	a := localtest.Start(t, localaws.AccountOptions{OnLog: log.Add, AppStream: endless})
+	a := localtest.Start(t, localaws.Options{OnLog: log.Add, AppStream: endless})
 	put(a, "base", "done", "untagged")
 	a.AppStream.PutImage(appstream.Image{Name: "building", CreatedTime: made, State: types.ImageStateCreating})
 	a.AppStream.PutImage(appstream.Image{Name: "marked", CreatedTime: made,
@@ -49,8 +49,8 @@ func TestDryRun(t *testing.T) {
 	reads := []string{"appstream:DescribeImages", "appstream:ListExportImageTasks", "appstream:ListTagsForResource",
 		"appstream:GetExportImageTask"} // of a running task whose tags the list does not tell
 	for _, call := range a.Gateway.Calls() {
-		if !slices.Contains(reads, call.IAMAction) {
-			t.Errorf("a dry run calls %s", call.IAMAction)
+		if !slices.Contains(reads, call.IAMAction()) {
+			t.Errorf("a dry run calls %s", call.IAMAction())
 		}
 	}
 	check(t, "tasks", tasksBefore, len(a.AppStream.Tasks()))
@@ -106,7 +106,7 @@ func TestSelection(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			a := localtest.Start(t, localaws.AccountOptions{Parameters: test.parameters})
+			a := localtest.Start(t, localaws.Options{Parameters: test.parameters})
 			for image, tag := range map[string]string{"prod-1": "yes", "prod-untagged": "", "prod-other-tag": "no", "prod-test": "yes",
 				"dev-1": "yes"} {
 				tags := map[string]string{"Backup": tag}

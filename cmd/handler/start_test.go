@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/lambda"
 	"appstream-ami-exporter/internal/localaws/localtest"
 )
 
@@ -57,7 +57,7 @@ func TestThreads(t *testing.T) {
 	}
 	for memory, one := range map[int]bool{128: true, 1769: false} {
 		log := &localtest.Log{}
-		e, err := localaws.StartEnvironment(t.Context(), localaws.EnvironmentOptions{
+		e, err := lambda.StartEnvironment(t.Context(), lambda.EnvironmentOptions{
 			Binary: localtest.Bootstrap(t), FunctionName: "exporter", Region: "eu-west-1", AccountID: account, MemorySize: memory,
 			Variables: environment(map[string]string{"GODEBUG": "schedtrace=10"}), OnLog: log.Add,
 		})

@@ -13,6 +13,7 @@ import (
 
 	"appstream-ami-exporter/internal/localaws"
 	"appstream-ami-exporter/internal/localaws/appstream"
+	"appstream-ami-exporter/internal/localaws/queues"
 )
 
 // night shows one: the schedule fires, an image becomes ready, exports run and end, and every notification is shown as it
@@ -101,7 +102,7 @@ func morning(account *localaws.Account, out *screen) error {
 			return fmt.Errorf("the last notification of %s is %q, not %s", image, last[image], want)
 		}
 	}
-	for _, queue := range []localaws.Queue{account.WorkQueue, account.DeadLetterQueue, account.FailedEventsQueue} {
+	for _, queue := range []queues.Queue{account.WorkQueue, account.DeadLetterQueue, account.FailedEventsQueue} {
 		if left := account.Queues.Messages(queue); len(left) > 0 {
 			return fmt.Errorf("%d messages are left in %s", len(left), queue.Name)
 		}

@@ -18,7 +18,7 @@ func compressed(d time.Duration) time.Duration { return d / speed }
 
 // deploy starts an account with the stack in it; AppStream exports at most three images at a time.
 func deploy(ctx context.Context, bootstrap, template string, out *screen) (*localaws.Account, error) {
-	return localaws.StartAccount(ctx, localaws.AccountOptions{
+	return localaws.Start(ctx, localaws.Options{
 		Template:  template,
 		Bootstrap: bootstrap,
 		Scale:     speed,

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/lambda"
+	"appstream-ami-exporter/internal/localaws/queues"
 )
 
 // screen writes a timeline for people. The night begins at two.
@@ -113,7 +115,7 @@ func wrap(text string, width int) (lines []string) {
 }
 
 // log shows what the function decided, from its own log lines.
-func (s *screen) log(line localaws.LogLine) {
+func (s *screen) log(line lambda.LogLine) {
 	var entry struct {
 		Level     string `json:"level"`
 		Message   string `json:"message"`
@@ -205,7 +207,7 @@ func (s *screen) showMail(account *localaws.Account) (stop func()) {
 }
 
 // mail shows the gist of a notification.
-func (s *screen) mail(n localaws.Notification) {
+func (s *screen) mail(n queues.Notification) {
 	var document struct {
 		Summary string `json:"summary"`
 		Error   *struct {
@@ -225,7 +227,7 @@ func (s *screen) mail(n localaws.Notification) {
 }
 
 // mails shows whole e-mails, the first of each type.
-func (s *screen) mails(notifications []localaws.Notification, types ...string) {
+func (s *screen) mails(notifications []queues.Notification, types ...string) {
 	for _, kind := range types {
 		for _, n := range notifications {
 			if n.Attributes["type"] != kind {
@@ -256,7 +258,7 @@ func (s *screen) rules(account *localaws.Account, payload []byte) {
 }
 
 // reply shows what the function answered.
-func (s *screen) reply(result localaws.InvokeResult) {
+func (s *screen) reply(result lambda.Result) {
 	var indented bytes.Buffer
 	if json.Indent(&indented, result.Payload, "", "  ") != nil {
 		indented.Reset()

@@ -208,7 +208,7 @@ func TestVersionIsStamped(t *testing.T) {
 		t.Fatalf("%v\n%s", err, output)
 	}
 	log := &localtest.Log{}
-	localtest.Start(t, localaws.AccountOptions{Bootstrap: binary, OnLog: log.Add})
+	localtest.Start(t, localaws.Options{Bootstrap: binary, OnLog: log.Add})
 	entries := log.Entries(t, "started")
 	if len(entries) == 0 || entries[0]["version"] != "v9.8.7-test" {
 		t.Errorf("the function says that it is %v", entries)

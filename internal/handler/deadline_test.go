@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/gateway"
 	"appstream-ami-exporter/internal/notify"
 	"appstream-ami-exporter/internal/work"
 )
@@ -22,11 +22,11 @@ func TestShortOfTime(t *testing.T) {
 		n.put(name)
 		want[name] = true
 	}
-	n.gateway.SetFault(func(call localaws.Call) localaws.Effect {
+	n.gateway.SetFault(func(call gateway.Call) gateway.Effect {
 		if call.Action == "CreateExportImageTask" {
-			return localaws.Effect{Delay: 600 * time.Millisecond}
+			return gateway.Effect{Delay: 600 * time.Millisecond}
 		}
-		return localaws.Effect{}
+		return gateway.Effect{}
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 2800*time.Millisecond)
 	defer cancel()
@@ -81,11 +81,11 @@ func TestHangingCalls(t *testing.T) {
 			t.Parallel()
 			n := newNight(t)
 			n.put("base")
-			n.gateway.SetFault(func(call localaws.Call) localaws.Effect {
+			n.gateway.SetFault(func(call gateway.Call) gateway.Effect {
 				if call.Action == action {
-					return localaws.Effect{Kind: localaws.HangBefore}
+					return gateway.Effect{Kind: gateway.HangBefore}
 				}
-				return localaws.Effect{}
+				return gateway.Effect{}
 			})
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			defer cancel()
@@ -107,11 +107,11 @@ func TestHangingCalls(t *testing.T) {
 		n := newNight(t)
 		watch := n.begin("base")
 		n.pass(time.Hour)
-		n.gateway.SetFault(func(call localaws.Call) localaws.Effect {
+		n.gateway.SetFault(func(call gateway.Call) gateway.Effect {
 			if call.Action == "GetExportImageTask" {
-				return localaws.Effect{Kind: localaws.HangBefore}
+				return gateway.Effect{Kind: gateway.HangBefore}
 			}
-			return localaws.Effect{}
+			return gateway.Effect{}
 		})
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()

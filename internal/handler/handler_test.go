@@ -28,8 +28,9 @@ import (
 	"appstream-ami-exporter/internal/config"
 	"appstream-ami-exporter/internal/export"
 	"appstream-ami-exporter/internal/handler"
-	"appstream-ami-exporter/internal/localaws"
 	emulator "appstream-ami-exporter/internal/localaws/appstream"
+	"appstream-ami-exporter/internal/localaws/gateway"
+	"appstream-ami-exporter/internal/localaws/queues"
 	"appstream-ami-exporter/internal/metrics"
 	"appstream-ami-exporter/internal/notify"
 	"appstream-ami-exporter/internal/notify/notifytest"
@@ -79,11 +80,11 @@ type night struct {
 	*handler.Handler
 	t         *testing.T
 	stream    *emulator.Server
-	gateway   *localaws.Gateway
-	queues    *localaws.Queues
-	workQueue localaws.Queue
-	deadQueue localaws.Queue
-	inbox     localaws.Queue
+	gateway   *gateway.Gateway
+	queues    *queues.Server
+	workQueue queues.Queue
+	deadQueue queues.Queue
+	inbox     queues.Queue
 	log       *buffer
 	metrics   *buffer
 
@@ -101,16 +102,19 @@ func newNight(t *testing.T) *night {
 		NewID:          func() string { return taskID(tasks.Add(1)) },
 		ExportDuration: func(string, string) time.Duration { return 41 * time.Minute },
 	})
-	n.queues = localaws.NewQueues(localaws.QueuesOptions{Region: "eu-west-1", AccountID: "123456789012"})
+	n.queues = queues.New(queues.Options{Region: "eu-west-1", AccountID: "123456789012"})
 	t.Cleanup(n.queues.Close)
-	n.gateway = localaws.NewGateway(localaws.GatewayOptions{AppStream: n.stream, Queues: n.queues})
+	n.gateway = gateway.New(gateway.Options{},
+		gateway.Service{SigningName: "appstream", Handler: n.stream},
+		gateway.Service{SigningName: "sns", Handler: n.queues},
+		gateway.Service{SigningName: "sqs", Handler: n.queues})
 	endpoint, err := n.gateway.Listen(nil)
 	n.must(err)
 	t.Cleanup(func() { n.must(n.gateway.Close()) })
 	n.deadQueue, n.workQueue, n.inbox = n.queue("dead"), n.queue("work"), n.queue("inbox")
 	topic, err := n.queues.CreateTopic("topic")
 	n.must(err)
-	n.must(n.queues.Subscribe(topic, n.inbox, localaws.SubscribeOptions{}))
+	n.must(n.queues.Subscribe(topic, n.inbox, queues.SubscribeOptions{}))
 
 	c, err := config.FromEnvironment(func(name string) (string, bool) {
 		value, ok := map[string]string{
@@ -153,9 +157,9 @@ func newNight(t *testing.T) *night {
 	return n
 }
 
-func (n *night) queue(name string) localaws.Queue {
+func (n *night) queue(name string) queues.Queue {
 	n.t.Helper()
-	queue, err := n.queues.CreateQueue(name, localaws.QueueOptions{})
+	queue, err := n.queues.CreateQueue(name, queues.QueueOptions{})
 	n.must(err)
 	return queue
 }
@@ -189,11 +193,11 @@ func (n *night) put(names ...string) {
 
 // refuse has every call of the action answered with an error.
 func (n *night) refuse(status int, code string, actions ...string) {
-	n.gateway.SetFault(func(call localaws.Call) localaws.Effect {
+	n.gateway.SetFault(func(call gateway.Call) gateway.Effect {
 		if slices.Contains(actions, call.Action) {
-			return localaws.Effect{Kind: localaws.Refuse, Status: status, Code: code, Message: "No."}
+			return gateway.Effect{Kind: gateway.Refuse, Status: status, Code: code, Message: "No."}
 		}
-		return localaws.Effect{}
+		return gateway.Effect{}
 	})
 }
 

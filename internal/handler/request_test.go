@@ -15,8 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
 	"appstream-ami-exporter/internal/export"
-	"appstream-ami-exporter/internal/localaws"
 	emulator "appstream-ami-exporter/internal/localaws/appstream"
+	"appstream-ami-exporter/internal/localaws/gateway"
 	"appstream-ami-exporter/internal/notify"
 	"appstream-ami-exporter/internal/trigger"
 	"appstream-ami-exporter/internal/work"
@@ -129,12 +129,12 @@ func TestRequestThatCannotShrink(t *testing.T) {
 	n := newNight(t)
 	n.put("a")
 	n.build("b")
-	n.gateway.SetFault(func(call localaws.Call) localaws.Effect {
+	n.gateway.SetFault(func(call gateway.Call) gateway.Effect {
 		var item work.Item
 		if call.Action == "SendMessage" && json.Unmarshal([]byte(call.Param("MessageBody")), &item) == nil && item.Request != nil {
-			return localaws.Effect{Kind: localaws.Refuse, Status: 400, Code: "OverLimit", Message: "No."}
+			return gateway.Effect{Kind: gateway.Refuse, Status: 400, Code: "OverLimit", Message: "No."}
 		}
-		return localaws.Effect{}
+		return gateway.Effect{}
 	})
 	item := requestItem("a", "b")
 	check(t, "kept", []int{0}, n.batch(1, item))

@@ -1,3 +1,5 @@
+// Package localaws is a local AWS account: it puts the parts below it together and deploys the template's stack in them.
+// Tests and people at their own machines use it; nothing of it is deployed.
 package localaws
 
 import (
@@ -8,6 +10,9 @@ import (
 	"time"
 
 	"appstream-ami-exporter/internal/localaws/appstream"
+	"appstream-ami-exporter/internal/localaws/gateway"
+	"appstream-ami-exporter/internal/localaws/lambda"
+	"appstream-ami-exporter/internal/localaws/queues"
 	"appstream-ami-exporter/internal/localaws/template"
 )
 
@@ -15,28 +20,28 @@ import (
 // API, its queues and topic, its schedule and rules, and AppStream.
 type Account struct {
 	AppStream *appstream.Server
-	Gateway   *Gateway
-	Queues    *Queues
-	Function  *Function
+	Gateway   *gateway.Gateway
+	Queues    *queues.Server
+	Function  *lambda.Function
 	Stack     *template.Stack
 
-	WorkQueue         Queue
-	DeadLetterQueue   Queue
-	FailedEventsQueue Queue
-	Inbox             Queue // subscribed to the topic: what an administrator receives
+	WorkQueue         queues.Queue
+	DeadLetterQueue   queues.Queue
+	FailedEventsQueue queues.Queue
+	Inbox             queues.Queue // subscribed to the topic: what an administrator receives
 
-	mapping *Mapping
+	mapping *lambda.Mapping
 }
 
-// AccountOptions say which function is deployed, how, and into what kind of account.
-type AccountOptions struct {
+// Options say which function is deployed, how, and into what kind of account.
+type Options struct {
 	Template   string            // path of template.yaml
 	Parameters map[string]string // of the template, where not the defaults
 	Bootstrap  string            // path of the compiled function
 	AppStream  appstream.Options
 
 	// Scale compresses the waits of queues and retries: at 60, a minute passes in one real second. What AppStream
-	// takes for an export or an image is for AppStreamOptions to say.
+	// takes for an export or an image is for the options of AppStream to say.
 	Scale float64
 
 	// Timeout of the function, where it is not to be the template's.
@@ -52,20 +57,15 @@ type AccountOptions struct {
 	FIFOTopic bool
 
 	// OnLog and OnCall, if set, are told of the function's log lines and its calls. They must not block.
-	OnLog  func(LogLine)
-	OnCall func(Call)
+	OnLog  func(lambda.LogLine)
+	OnCall func(gateway.Call)
 }
 
-const (
-	accountID     = "123456789012"
-	accountRegion = "eu-west-1"
-)
-
-// StartAccount deploys the stack. Close must be called when it is not needed any more.
-func StartAccount(ctx context.Context, options AccountOptions) (*Account, error) {
+// Start deploys the stack. Close must be called when it is not needed any more.
+func Start(ctx context.Context, options Options) (*Account, error) {
 	a := &Account{
 		AppStream: appstream.New(options.AppStream),
-		Queues:    NewQueues(QueuesOptions{Region: accountRegion, AccountID: accountID, Scale: options.Scale}),
+		Queues:    queues.New(queues.Options{Region: template.Region, AccountID: template.AccountID, Scale: options.Scale}),
 	}
 	if err := a.deploy(ctx, options); err != nil {
 		return nil, errors.Join(fmt.Errorf("deploy the stack: %w", err), a.Close())
@@ -73,7 +73,7 @@ func StartAccount(ctx context.Context, options AccountOptions) (*Account, error)
 	return a, nil
 }
 
-func (a *Account) deploy(ctx context.Context, options AccountOptions) error {
+func (a *Account) deploy(ctx context.Context, options Options) error {
 	deployed, err := template.Load(options.Template, options.Parameters)
 	if err != nil {
 		return err
@@ -90,7 +90,10 @@ func (a *Account) deploy(ctx context.Context, options AccountOptions) error {
 	if a.Stack, err = deployed.Stack(physical); err != nil {
 		return err
 	}
-	a.Gateway = NewGateway(GatewayOptions{AppStream: a.AppStream, Queues: a.Queues, Latency: options.Latency, OnCall: options.OnCall})
+	a.Gateway = gateway.New(gateway.Options{Latency: options.Latency, OnCall: options.OnCall},
+		gateway.Service{SigningName: "appstream", Handler: a.AppStream},
+		gateway.Service{SigningName: "sns", Handler: a.Queues},
+		gateway.Service{SigningName: "sqs", Handler: a.Queues})
 
 	function := a.Stack.Function
 	environment := function.Environment
@@ -102,12 +105,12 @@ func (a *Account) deploy(ctx context.Context, options AccountOptions) error {
 	if options.Timeout > 0 {
 		timeout = options.Timeout
 	}
-	a.Function = NewFunction(FunctionOptions{
-		Environment: EnvironmentOptions{
+	a.Function = lambda.NewFunction(lambda.FunctionOptions{
+		Environment: lambda.EnvironmentOptions{
 			Binary:       options.Bootstrap,
 			FunctionName: function.Name,
-			Region:       accountRegion,
-			AccountID:    accountID,
+			Region:       template.Region,
+			AccountID:    template.AccountID,
 			MemorySize:   function.MemorySize,
 			Variables:    environment,
 			Gateway:      a.Gateway,
@@ -116,14 +119,16 @@ func (a *Account) deploy(ctx context.Context, options AccountOptions) error {
 		Timeout:              timeout,
 		MaximumConcurrency:   a.Stack.Mapping.MaximumConcurrency,
 		MaximumRetryAttempts: &function.RetryAttempts,
-		OnFailure:            &a.FailedEventsQueue,
-		Queues:               a.Queues,
-		Scale:                options.Scale,
+		OnFailure: func(record []byte) error {
+			_, err := a.Queues.Send(a.FailedEventsQueue, string(record))
+			return err
+		},
+		Scale: options.Scale,
 	})
 	if err := a.Function.Warm(ctx); err != nil {
 		return err
 	}
-	a.mapping = StartMapping(MappingOptions{
+	a.mapping = lambda.StartMapping(lambda.MappingOptions{
 		Queues:                  a.Queues,
 		Queue:                   a.WorkQueue,
 		Function:                a.Function,
@@ -134,25 +139,26 @@ func (a *Account) deploy(ctx context.Context, options AccountOptions) error {
 }
 
 // createQueues makes the template's queues and its topic, and returns what their references in the template are.
-func (a *Account) createQueues(plan *template.Stack, fifo bool) (template.Physical, Topic, error) {
+func (a *Account) createQueues(plan *template.Stack, fifo bool) (template.Physical, queues.Topic, error) {
 	values := map[[2]string]string{}
-	create := func(logicalID string, deadLetter *Queue) (Queue, error) {
+	create := func(logicalID string, deadLetter *queues.Queue) (queues.Queue, error) {
 		planned := plan.Queues[logicalID]
-		queue, err := a.Queues.CreateQueue(logicalID, QueueOptions{
+		queue, err := a.Queues.CreateQueue(logicalID, queues.QueueOptions{
 			VisibilityTimeout: planned.VisibilityTimeout,
 			DeadLetter:        deadLetter,
 			MaxReceiveCount:   planned.MaxReceiveCount,
 		})
-		values[[2]string{logicalID, ""}], values[[2]string{logicalID, "Arn"}], values[[2]string{logicalID, "QueueName"}] = queue.URL, queue.ARN, queue.Name
+		values[[2]string{logicalID, ""}], values[[2]string{logicalID, "Arn"}] = queue.URL, queue.ARN
+		values[[2]string{logicalID, "QueueName"}] = queue.Name
 		return queue, err
 	}
 	var errs [4]error
 	a.DeadLetterQueue, errs[0] = create("DeadLetterQueue", nil)
 	a.WorkQueue, errs[1] = create("WorkQueue", &a.DeadLetterQueue)
 	a.FailedEventsQueue, errs[2] = create("FailedEventsQueue", nil)
-	a.Inbox, errs[3] = a.Queues.CreateQueue("Inbox", QueueOptions{})
+	a.Inbox, errs[3] = a.Queues.CreateQueue("Inbox", queues.QueueOptions{})
 	if err := errors.Join(errs[:]...); err != nil {
-		return nil, Topic{}, err
+		return nil, queues.Topic{}, err
 	}
 	name := "Topic"
 	if fifo {
@@ -160,13 +166,13 @@ func (a *Account) createQueues(plan *template.Stack, fifo bool) (template.Physic
 	}
 	topic, err := a.Queues.CreateTopic(name)
 	if err != nil {
-		return nil, Topic{}, err
+		return nil, queues.Topic{}, err
 	}
 	values[[2]string{"Topic", ""}], values[[2]string{"Topic", "TopicArn"}] = topic.ARN, topic.ARN
 	return func(logicalID, attribute string) (string, bool) {
 		value, ok := values[[2]string{logicalID, attribute}]
 		return value, ok
-	}, topic, a.Queues.Subscribe(topic, a.Inbox, SubscribeOptions{})
+	}, topic, a.Queues.Subscribe(topic, a.Inbox, queues.SubscribeOptions{})
 }
 
 // PutEvent does with an event what EventBridge does: each rule of the stack that it matches sends it to the function. It
@@ -202,7 +208,9 @@ func (a *Account) FireSchedule(scheduled time.Time) ([]byte, error) {
 func (a *Account) Settle(ctx context.Context) error { return a.mapping.Settle(ctx) }
 
 // Notifications are what the topic has delivered so far, oldest first.
-func (a *Account) Notifications() ([]Notification, error) { return a.Queues.Notifications(a.Inbox) }
+func (a *Account) Notifications() ([]queues.Notification, error) {
+	return a.Queues.Notifications(a.Inbox)
+}
 
 // Close ends the function's processes and removes everything.
 func (a *Account) Close() error {

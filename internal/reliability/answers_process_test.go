@@ -10,6 +10,7 @@ import (
 
 	"appstream-ami-exporter/internal/localaws"
 	"appstream-ami-exporter/internal/localaws/appstream"
+	"appstream-ami-exporter/internal/localaws/gateway"
 	"appstream-ami-exporter/internal/localaws/localtest"
 	"appstream-ami-exporter/internal/notify"
 )
@@ -18,39 +19,39 @@ import (
 // ones are not only played.
 func TestAnswersToTheProcess(t *testing.T) {
 	t.Parallel()
-	unavailable := localaws.Effect{Kind: localaws.Refuse, Status: http.StatusServiceUnavailable, Code: "ServiceUnavailable", Message: "No."}
+	unavailable := gateway.Effect{Kind: gateway.Refuse, Status: http.StatusServiceUnavailable, Code: "ServiceUnavailable", Message: "No."}
 	for _, test := range []struct {
 		name, action string
 		times        int64
-		effect       localaws.Effect
+		effect       gateway.Effect
 		timeout      time.Duration // of the function, where it is to run out
 	}{
-		{"start whose reply is lost", "CreateExportImageTask", 1, localaws.Effect{Kind: localaws.ResetAfter}, 0},
-		{"start that is reset", "CreateExportImageTask", 2, localaws.Effect{Kind: localaws.ResetBefore}, 0},
-		{"start that is done but never answered", "CreateExportImageTask", 1, localaws.Effect{Kind: localaws.HangAfter}, 2 * time.Second},
-		{"start that is never answered", "CreateExportImageTask", 1, localaws.Effect{Kind: localaws.HangBefore}, 2 * time.Second},
-		{"start over the limit", "CreateExportImageTask", 3, localaws.Effect{Kind: localaws.Refuse, Code: "LimitExceededException", Message: "No."}, 0},
+		{"start whose reply is lost", "CreateExportImageTask", 1, gateway.Effect{Kind: gateway.ResetAfter}, 0},
+		{"start that is reset", "CreateExportImageTask", 2, gateway.Effect{Kind: gateway.ResetBefore}, 0},
+		{"start that is done but never answered", "CreateExportImageTask", 1, gateway.Effect{Kind: gateway.HangAfter}, 2 * time.Second},
+		{"start that is never answered", "CreateExportImageTask", 1, gateway.Effect{Kind: gateway.HangBefore}, 2 * time.Second},
+		{"start over the limit", "CreateExportImageTask", 3, gateway.Effect{Kind: gateway.Refuse, Code: "LimitExceededException", Message: "No."}, 0},
 		{"tasks that cannot be listed", "ListExportImageTasks", 4, unavailable, 0},
-		{"images that are never listed", "DescribeImages", 2, localaws.Effect{Kind: localaws.HangBefore}, 2 * time.Second},
+		{"images that are never listed", "DescribeImages", 2, gateway.Effect{Kind: gateway.HangBefore}, 2 * time.Second},
 		{"notification that is not taken", "Publish", 4, unavailable, 0},
-		{"notification whose answer is lost", "Publish", 2, localaws.Effect{Kind: localaws.ResetAfter}, 0},
+		{"notification whose answer is lost", "Publish", 2, gateway.Effect{Kind: gateway.ResetAfter}, 0},
 		{"work that is not taken", "SendMessage", 4, unavailable, 0},
-		{"work whose answer is lost", "SendMessage", 2, localaws.Effect{Kind: localaws.ResetAfter}, 0},
+		{"work whose answer is lost", "SendMessage", 2, gateway.Effect{Kind: gateway.ResetAfter}, 0},
 		{"message that cannot be kept", "ChangeMessageVisibility", 2, unavailable, 0},
 		{"task that cannot be seen", "GetExportImageTask", 4, unavailable, 0},
-		{"mark that is refused", "TagResource", 1, localaws.Effect{Kind: localaws.Refuse, Code: "AccessDeniedException", Message: "No."}, 0},
+		{"mark that is refused", "TagResource", 1, gateway.Effect{Kind: gateway.Refuse, Code: "AccessDeniedException", Message: "No."}, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			concurrentLives <- struct{}{}
 			defer func() { <-concurrentLives }()
-			a := localtest.Start(t, localaws.AccountOptions{Timeout: test.timeout})
+			a := localtest.Start(t, localaws.Options{Timeout: test.timeout})
 			var struck atomic.Int64
-			a.Gateway.SetFault(func(call localaws.Call) localaws.Effect {
+			a.Gateway.SetFault(func(call gateway.Call) gateway.Effect {
 				if call.Action == test.action && struck.Add(1) <= test.times {
 					return test.effect
 				}
-				return localaws.Effect{}
+				return gateway.Effect{}
 			})
 			a.AppStream.PutImage(appstream.Image{Name: "win-1"})
 			fireSchedule(t, a)

@@ -13,19 +13,19 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
-	"appstream-ami-exporter/internal/localaws"
 	"appstream-ami-exporter/internal/localaws/appstream"
+	"appstream-ami-exporter/internal/localaws/gateway"
 	"appstream-ami-exporter/internal/notify"
 )
 
 // misfortune is something that can happen to a call, in the words of the table of outcomes.
 type misfortune struct {
 	name   string
-	effect localaws.Effect
+	effect gateway.Effect
 }
 
 func refusing(status int, code, message string) misfortune {
-	return misfortune{code, localaws.Effect{Kind: localaws.Refuse, Status: status, Code: code, Message: message}}
+	return misfortune{code, gateway.Effect{Kind: gateway.Refuse, Status: status, Code: code, Message: message}}
 }
 
 // common can happen to every call.
@@ -34,10 +34,10 @@ var common = []misfortune{
 	refusing(http.StatusInternalServerError, "InternalFailure", "The request processing has failed."),
 	refusing(http.StatusServiceUnavailable, "ServiceUnavailable", "The service is not available."),
 	refusing(http.StatusBadGateway, "BadGateway", "Not in any list of AppStream's errors."),
-	{"connection reset", localaws.Effect{Kind: localaws.ResetBefore}},
-	{"done but reply lost", localaws.Effect{Kind: localaws.ResetAfter}},
-	{"never answered", localaws.Effect{Kind: localaws.HangBefore}},
-	{"done but never answered", localaws.Effect{Kind: localaws.HangAfter}},
+	{"connection reset", gateway.Effect{Kind: gateway.ResetBefore}},
+	{"done but reply lost", gateway.Effect{Kind: gateway.ResetAfter}},
+	{"never answered", gateway.Effect{Kind: gateway.HangBefore}},
+	{"done but never answered", gateway.Effect{Kind: gateway.HangAfter}},
 	refusing(http.StatusBadRequest, "AccessDeniedException", "User is not authorized to perform this action."),
 	refusing(http.StatusBadRequest, "ValidationException", "1 validation error detected."),
 }
@@ -129,22 +129,22 @@ func TestAnswers(t *testing.T) {
 }
 
 // answerOptions have the fault strike from the first call of the action on: so and so often, or for an hour.
-func answerOptions(action string, effect localaws.Effect, extent string) worldOptions {
+func answerOptions(action string, effect gateway.Effect, extent string) worldOptions {
 	var struck atomic.Int64
 	var since time.Time
 	return worldOptions{
 		// An hour is not to be the end of anything.
 		parameters: map[string]string{"WaitDeadlineHours": "12", "ExportDeadlineHours": "12"},
-		fault: func(call localaws.Call) localaws.Effect {
+		fault: func(call gateway.Call) gateway.Effect {
 			if call.Action != action {
-				return localaws.Effect{}
+				return gateway.Effect{}
 			}
 			if since.IsZero() {
 				since = time.Now()
 			}
 			n := struck.Add(1)
 			if extent == "once" && n > 1 || extent == "5 times" && n > 5 || extent == "for an hour" && time.Since(since) >= time.Hour {
-				return localaws.Effect{}
+				return gateway.Effect{}
 			}
 			return effect
 		},
@@ -191,7 +191,7 @@ func checkAnswer(t *testing.T, w *world, action string) {
 		}
 	}
 	// AppStream said that the image is not there. A sweep passes over such a one, and there is nothing to mark.
-	denied := slices.ContainsFunc(w.calls, func(c localaws.Call) bool { return c.Effect.Code == "ResourceNotFoundException" && c.Action == action })
+	denied := slices.ContainsFunc(w.calls, func(c gateway.Call) bool { return c.Effect.Code == "ResourceNotFoundException" && c.Action == action })
 	for _, name := range []string{"win-new", "win-old"} {
 		tasks, got := 0, told[name]
 		for _, task := range w.appStream.Tasks() {
@@ -253,7 +253,7 @@ func toldOf(w *world) string {
 
 // retriesOf is when the call was made again while it failed: by the same process, where the SDK repeats it, and by later ones.
 func retriesOf(w *world, action string) string {
-	last := map[string]*localaws.Call{} // by what the call is about
+	last := map[string]*gateway.Call{} // by what the call is about
 	atOnce := false
 	var pauses []time.Duration
 	for i, call := range w.calls {
@@ -268,7 +268,7 @@ func retriesOf(w *world, action string) string {
 			}
 		}
 		delete(last, subjectOf(call))
-		if call.Effect.Kind != localaws.Pass {
+		if call.Effect.Kind != gateway.Pass {
 			last[subjectOf(call)] = &w.calls[i]
 		}
 	}
@@ -291,7 +291,7 @@ func retriesOf(w *world, action string) string {
 }
 
 // subjectOf is what a call is about, for one of the two triggers: an image, a task, a message, or a page of a listing.
-func subjectOf(call localaws.Call) string {
+func subjectOf(call gateway.Call) string {
 	subject := string(call.Body)
 	if message, _, found := strings.Cut(call.Param("ReceiptHandle"), "#"); found {
 		subject = message

@@ -8,8 +8,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
-	"appstream-ami-exporter/internal/localaws"
 	"appstream-ami-exporter/internal/localaws/appstream"
+	"appstream-ami-exporter/internal/localaws/gateway"
+	"appstream-ami-exporter/internal/localaws/lambda"
 	"appstream-ami-exporter/internal/notify"
 )
 
@@ -36,7 +37,7 @@ func TestGivenUp(t *testing.T) {
 		parts     []string // of what is told
 		hint      string
 		late      time.Duration // how long after the deadline it may be told at first
-		fault     localaws.Fault
+		fault     gateway.Fault
 		receives  string // MAX_RECEIVE_COUNT, where that ends it instead of the deadline
 		imageName string
 	}{
@@ -45,20 +46,20 @@ func TestGivenUp(t *testing.T) {
 		{
 			name: "limit always reached", parts: []string{"win-1", "6h", "LimitExceededException"}, hint: "request the image by name",
 			begin: func(w *world) { w.appStream.PutImage(appstream.Image{Name: "win-1"}); w.fireSchedule(time.Now()) },
-			fault: onAction("CreateExportImageTask", localaws.Effect{Kind: localaws.Refuse, Code: "LimitExceededException", Message: "The limit is exceeded."}),
+			fault: onAction("CreateExportImageTask", gateway.Effect{Kind: gateway.Refuse, Code: "LimitExceededException", Message: "The limit is exceeded."}),
 		},
 		{
 			name: "task cannot be seen", begin: neverEnding, parts: []string{"win-1", "6h", "does not tell how the task stands"}, hint: "get-export-image-task",
-			fault: onAction("GetExportImageTask", localaws.Effect{Kind: localaws.Refuse, Status: http.StatusInternalServerError, Code: "InternalFailure", Message: "No."}), late: 40 * time.Minute,
+			fault: onAction("GetExportImageTask", gateway.Effect{Kind: gateway.Refuse, Status: http.StatusInternalServerError, Code: "InternalFailure", Message: "No."}), late: 40 * time.Minute,
 		},
 		{
 			name: "AppStream cannot be read by an event", begin: neverReady, parts: []string{"win-1", "6h", "ListExportImageTasks"}, hint: "request the image by name",
-			fault: onAction("ListExportImageTasks", localaws.Effect{Kind: localaws.ResetBefore}), late: 40 * time.Minute,
+			fault: onAction("ListExportImageTasks", gateway.Effect{Kind: gateway.ResetBefore}), late: 40 * time.Minute,
 		},
 		{
 			name: "AppStream cannot be read by a sweep", parts: []string{"all selected images", "6h", "DescribeImages"}, hint: "a nightly run", late: 40 * time.Minute, imageName: "*",
 			begin: func(w *world) { w.fireSchedule(time.Now()) },
-			fault: onAction("DescribeImages", localaws.Effect{Kind: localaws.Refuse, Code: "ThrottlingException", Message: "Rate exceeded"}),
+			fault: onAction("DescribeImages", gateway.Effect{Kind: gateway.Refuse, Code: "ThrottlingException", Message: "Rate exceeded"}),
 		},
 		{name: "last receive of a request", begin: neverReady, parts: []string{"win-1", "PENDING"}, hint: "request the image by name", receives: "10"},
 		{name: "last receive of a watch", begin: neverEnding, parts: []string{"win-1", "EXPORTING"}, hint: "get-export-image-task", receives: "10"},
@@ -111,23 +112,23 @@ func checkNothingLeft(t *testing.T, w *world) {
 	}
 }
 
-func onAction(action string, effect localaws.Effect) localaws.Fault {
-	return func(call localaws.Call) localaws.Effect {
+func onAction(action string, effect gateway.Effect) gateway.Fault {
+	return func(call gateway.Call) gateway.Effect {
 		if call.Action == action {
 			return effect
 		}
-		return localaws.Effect{}
+		return gateway.Effect{}
 	}
 }
 
 // TestGivenUpWhileSNSIsDown has the last word wait until it can be heard.
 func TestGivenUpWhileSNSIsDown(t *testing.T) {
 	begun := time.Time{}
-	options := worldOptions{parameters: sixHours, fault: func(call localaws.Call) localaws.Effect {
+	options := worldOptions{parameters: sixHours, fault: func(call gateway.Call) gateway.Effect {
 		if call.Action == "Publish" && time.Since(begun) < 30*time.Hour {
-			return localaws.Effect{Kind: localaws.Refuse, Status: http.StatusServiceUnavailable, Code: "ServiceUnavailable", Message: "No."}
+			return gateway.Effect{Kind: gateway.Refuse, Status: http.StatusServiceUnavailable, Code: "ServiceUnavailable", Message: "No."}
 		}
-		return localaws.Effect{}
+		return gateway.Effect{}
 	}}
 	inWorld(t, options, func(t *testing.T, w *world) {
 		begun = time.Now()
@@ -146,7 +147,7 @@ func TestLongestDeadline(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, worldOptions{parameters: map[string]string{"WaitDeadlineHours": "168", "ExportDeadlineHours": "168"}}, func(t *testing.T, w *world) {
 				most := 0
-				w.options.done = func(localaws.InvokeResult) {
+				w.options.done = func(lambda.Result) {
 					for _, m := range w.work.messages {
 						most = max(most, m.receives)
 					}
@@ -200,11 +201,11 @@ func TestUnreadableWork(t *testing.T) {
 // TestUntoldNotice is the one thing that may end unheard in the dead-letter queue: a notification that SNS has not taken for days.
 func TestUntoldNotice(t *testing.T) {
 	inWorld(t, worldOptions{
-		fault: func(call localaws.Call) localaws.Effect {
+		fault: func(call gateway.Call) gateway.Effect {
 			if call.Action == "Publish" && strings.Contains(call.Param("Subject"), "started") {
-				return localaws.Effect{Kind: localaws.Refuse, Code: "AuthorizationError", Message: "No."}
+				return gateway.Effect{Kind: gateway.Refuse, Code: "AuthorizationError", Message: "No."}
 			}
-			return localaws.Effect{}
+			return gateway.Effect{}
 		},
 	}, func(t *testing.T, w *world) {
 		w.appStream.PutImage(appstream.Image{Name: "win-1"})

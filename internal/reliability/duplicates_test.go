@@ -126,7 +126,7 @@ func TestDuplicatesOfTheProcess(t *testing.T) {
 	} {
 		t.Run(policy, func(t *testing.T) {
 			t.Parallel()
-			a := localtest.Start(t, localaws.AccountOptions{AppStream: appStream})
+			a := localtest.Start(t, localaws.Options{AppStream: appStream})
 			a.AppStream.PutImage(appstream.Image{Name: "win-1"})
 			fireSchedule(t, a)
 			for range 2 {

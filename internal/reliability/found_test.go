@@ -6,22 +6,22 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
-	"appstream-ami-exporter/internal/localaws"
 	"appstream-ami-exporter/internal/localaws/appstream"
+	"appstream-ami-exporter/internal/localaws/gateway"
 	"appstream-ami-exporter/internal/notify"
 )
 
 // What the simulation found, each as a story of its own.
 
 // killOnce kills the process at its first call of the action.
-func killOnce(action string, kind localaws.EffectKind) localaws.Fault {
+func killOnce(action string, kind gateway.EffectKind) gateway.Fault {
 	killed := false
-	return func(call localaws.Call) localaws.Effect {
+	return func(call gateway.Call) gateway.Effect {
 		if call.Action != action || killed {
-			return localaws.Effect{}
+			return gateway.Effect{}
 		}
 		killed = true
-		return localaws.Effect{Kind: kind}
+		return gateway.Effect{Kind: kind}
 	}
 }
 
@@ -54,7 +54,7 @@ func checkStartAndEnd(t *testing.T, w *world) {
 func TestImageDeletedAfterItsStart(t *testing.T) {
 	for name, begin := range begins {
 		t.Run(name, func(t *testing.T) {
-			inWorld(t, worldOptions{fault: killOnce("CreateExportImageTask", localaws.KillAfter)}, func(t *testing.T, w *world) {
+			inWorld(t, worldOptions{fault: killOnce("CreateExportImageTask", gateway.KillAfter)}, func(t *testing.T, w *world) {
 				w.appStream.PutImage(appstream.Image{Name: "win-1"})
 				w.after(30*time.Second, func() { w.appStream.RemoveImage("win-1") })
 				begin(w)
@@ -68,17 +68,17 @@ func TestImageDeletedAfterItsStart(t *testing.T) {
 // TestTagsUnreadableAfterTheStart has a trigger come again when its export has completed and the image's tags are kept from it: that
 // is no reason to say that the export was not started.
 func TestTagsUnreadableAfterTheStart(t *testing.T) {
-	kill := killOnce("Publish", localaws.KillBefore)
+	kill := killOnce("Publish", gateway.KillBefore)
 	killed := false
-	inWorld(t, worldOptions{fault: func(call localaws.Call) localaws.Effect {
-		if effect := kill(call); effect.Kind != localaws.Pass {
+	inWorld(t, worldOptions{fault: func(call gateway.Call) gateway.Effect {
+		if effect := kill(call); effect.Kind != gateway.Pass {
 			killed = true
 			return effect
 		}
 		if call.Action == "ListTagsForResource" && killed {
-			return localaws.Effect{Kind: localaws.Refuse, Code: "AccessDeniedException", Message: "No."}
+			return gateway.Effect{Kind: gateway.Refuse, Code: "AccessDeniedException", Message: "No."}
 		}
-		return localaws.Effect{}
+		return gateway.Effect{}
 	}}, func(t *testing.T, w *world) {
 		w.appStream.SetOutcome("win-1", appstream.Outcome{After: 10 * time.Second})
 		w.appStream.PutImage(appstream.Image{Name: "win-1"})
@@ -90,7 +90,7 @@ func TestTagsUnreadableAfterTheStart(t *testing.T) {
 
 // TestStartIsToldBeforeItIsFollowed has a process die between the two, and the export be quicker than the queue's visibility timeout.
 func TestStartIsToldBeforeItIsFollowed(t *testing.T) {
-	for _, kind := range []localaws.EffectKind{localaws.KillBefore, localaws.KillAfter} {
+	for _, kind := range []gateway.EffectKind{gateway.KillBefore, gateway.KillAfter} {
 		for _, action := range []string{"Publish", "CreateExportImageTask", "SendMessage"} {
 			t.Run(killPoint{action, 1, kind}.String(), func(t *testing.T) {
 				inWorld(t, worldOptions{fault: killOnce(action, kind)}, func(t *testing.T, w *world) {
@@ -131,7 +131,7 @@ func TestImageMadeAnewDuringItsExport(t *testing.T) {
 // TestFailedExportIsNotStartedAgain has a trigger come again when the task that it started has failed already: another start is for
 // the next night to make.
 func TestFailedExportIsNotStartedAgain(t *testing.T) {
-	inWorld(t, worldOptions{fault: killOnce("Publish", localaws.KillBefore)}, func(t *testing.T, w *world) {
+	inWorld(t, worldOptions{fault: killOnce("Publish", gateway.KillBefore)}, func(t *testing.T, w *world) {
 		w.appStream.SetOutcome("win-1", appstream.Outcome{After: 10 * time.Second, End: types.ExportImageTaskStateFailed})
 		w.appStream.PutImage(appstream.Image{Name: "win-1"})
 		event := imageEvent(t, "win-1", "event-1", time.Now())

@@ -5,13 +5,13 @@ import (
 	"path"
 	"strings"
 
-	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/gateway"
 	"appstream-ami-exporter/internal/localaws/template"
 )
 
 // resourceOf is what IAM is asked about. AppStream knows resources for tags only, and wants a start to be allowed for every
 // image: a policy that names one is not enough.
-func resourceOf(call localaws.Call) string {
+func resourceOf(call gateway.Call) string {
 	switch call.Action {
 	case "CreateExportImageTask":
 		return "arn:aws:appstream:eu-west-1:123456789012:image/*"
@@ -26,7 +26,7 @@ func resourceOf(call localaws.Call) string {
 }
 
 // denied asks the function's own role, as the template has it, whether it may make a call.
-func denied(statements []template.Statement, call localaws.Call) *refusal {
+func denied(statements []template.Statement, call gateway.Call) *refusal {
 	resource := resourceOf(call)
 	keys := map[string][]string{}
 	if call.Action == "TagResource" {
@@ -36,8 +36,8 @@ func denied(statements []template.Statement, call localaws.Call) *refusal {
 			keys["aws:TagKeys"] = append(keys["aws:TagKeys"], key)
 		}
 	}
-	if !allowed(statements, call.IAMAction, resource, keys) {
-		return refuse("AccessDeniedException", "User is not authorized to perform: %s on resource: %s", call.IAMAction, resource)
+	if !allowed(statements, call.IAMAction(), resource, keys) {
+		return refuse("AccessDeniedException", "User is not authorized to perform: %s on resource: %s", call.IAMAction(), resource)
 	}
 	role := call.Param("IamRoleArn")
 	if call.Action == "CreateExportImageTask" && !allowed(statements, "iam:PassRole", role, map[string][]string{"iam:PassedToService": {"appstream.amazonaws.com"}}) {

@@ -14,7 +14,9 @@ import (
 
 	"appstream-ami-exporter/internal/localaws"
 	"appstream-ami-exporter/internal/localaws/appstream"
+	"appstream-ami-exporter/internal/localaws/gateway"
 	"appstream-ami-exporter/internal/localaws/localtest"
+	"appstream-ami-exporter/internal/localaws/queues"
 	"appstream-ami-exporter/internal/notify"
 )
 
@@ -99,12 +101,12 @@ func imageEvent(t testing.TB, name, id string, at time.Time) []byte {
 type killPoint struct {
 	action string
 	n      int
-	kind   localaws.EffectKind
+	kind   gateway.EffectKind
 }
 
 func (k killPoint) String() string {
 	when := "before"
-	if k.kind == localaws.KillAfter {
+	if k.kind == gateway.KillAfter {
 		when = "after"
 	}
 	return fmt.Sprintf("%s %s %d", when, k.action, k.n)
@@ -161,7 +163,7 @@ func killPoints(t *testing.T, story life) (points []killPoint) {
 	}
 	for action, n := range often {
 		for i := range n {
-			points = append(points, killPoint{action, i + 1, localaws.KillBefore}, killPoint{action, i + 1, localaws.KillAfter})
+			points = append(points, killPoint{action, i + 1, gateway.KillBefore}, killPoint{action, i + 1, gateway.KillAfter})
 		}
 	}
 	slices.SortFunc(points, func(a, b killPoint) int { return strings.Compare(a.String(), b.String()) })
@@ -169,7 +171,7 @@ func killPoints(t *testing.T, story life) (points []killPoint) {
 }
 
 type lifeRun struct {
-	calls  []localaws.Call
+	calls  []gateway.Call
 	killed bool
 }
 
@@ -187,14 +189,14 @@ func runLife(t *testing.T, story life, point *killPoint) lifeRun {
 	var mutex sync.Mutex
 	seen, killed := 0, false
 	log := &localtest.Log{}
-	a, err := localaws.StartAccount(t.Context(), localaws.AccountOptions{
+	a, err := localaws.Start(t.Context(), localaws.Options{
 		Template: "../../template.yaml", Bootstrap: localtest.Bootstrap(t), Scale: killScale, OnLog: log.Add,
 		AppStream: appstream.Options{
 			Now:            func() time.Time { return begun.Add(time.Duration(hours.Load()) * time.Hour) },
 			ExportDuration: func(string, string) time.Duration { return 40 * time.Minute },
 		},
-		OnCall: func(call localaws.Call) {
-			if call.Action == "ChangeMessageVisibility" && (call.Status == 200 || call.Effect.Kind == localaws.KillAfter) {
+		OnCall: func(call gateway.Call) {
+			if call.Action == "ChangeMessageVisibility" && (call.Status == 200 || call.Effect.Kind == gateway.KillAfter) {
 				hours.Add(1)
 			}
 		},
@@ -211,17 +213,17 @@ func runLife(t *testing.T, story life, point *killPoint) lifeRun {
 		}
 	}()
 	if point != nil {
-		a.Gateway.SetFault(func(call localaws.Call) localaws.Effect {
+		a.Gateway.SetFault(func(call gateway.Call) gateway.Effect {
 			mutex.Lock()
 			defer mutex.Unlock()
 			if call.Action == point.action {
 				seen++
 				if seen == point.n {
 					killed = true
-					return localaws.Effect{Kind: point.kind}
+					return gateway.Effect{Kind: point.kind}
 				}
 			}
-			return localaws.Effect{}
+			return gateway.Effect{}
 		})
 	}
 	story.begin(t, a)
@@ -263,7 +265,7 @@ func checkLife(t *testing.T, a *localaws.Account, story life) {
 			t.Errorf("of %s was told %v, want that it started and completed, and nothing else", image, got)
 		}
 	}
-	for _, queue := range []localaws.Queue{a.WorkQueue, a.DeadLetterQueue, a.FailedEventsQueue} {
+	for _, queue := range []queues.Queue{a.WorkQueue, a.DeadLetterQueue, a.FailedEventsQueue} {
 		if left := a.Queues.Messages(queue); len(left) > 0 {
 			t.Errorf("%d messages are left in %s, the first is %s", len(left), queue.Name, left[0].Body)
 		}

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
-	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/lambda"
 )
 
 // process is one invocation in an execution environment of its own. Once dead, none of its calls is answered any more, so that
@@ -20,18 +20,18 @@ type process struct {
 	payload  string
 	dead     bool // guarded by world.mutex
 	over     bool
-	outcome  localaws.InvokeResult
-	conclude func(localaws.InvokeResult)
+	outcome  lambda.Result
+	conclude func(lambda.Result)
 	looked   int // how many calls the world had served when it last began to read the tasks
 }
 
 type processKey struct{}
 
 // start begins an invocation; conclude is called in the world's goroutine when it has ended, in whatever way.
-func (w *world) start(requestID, event string, payload []byte, conclude func(localaws.InvokeResult)) {
+func (w *world) start(requestID, event string, payload []byte, conclude func(lambda.Result)) {
 	w.processes++
 	p := &process{number: w.processes, payload: string(payload)}
-	p.conclude = func(result localaws.InvokeResult) {
+	p.conclude = func(result lambda.Result) {
 		p.over = true
 		w.tracef("%d ended %s%s", p.number, result.ErrorType, brief(result.Payload))
 		if w.options.done != nil {
@@ -51,7 +51,7 @@ func (w *world) start(requestID, event string, payload []byte, conclude func(loc
 			w.kill(p, "Sandbox.Timedout")
 		}
 	})
-	result := localaws.InvokeResult{RequestID: requestID, Event: payload}
+	result := lambda.Result{RequestID: requestID, Event: payload}
 	h := w.newHandler()
 	go func() {
 		defer cancel()
@@ -89,14 +89,14 @@ func (w *world) kill(p *process, errorType string) {
 	}
 	w.parked = parked
 	w.mutex.Unlock()
-	p.conclude(localaws.InvokeResult{FunctionError: "Unhandled", ErrorType: errorType})
+	p.conclude(lambda.Result{FunctionError: "Unhandled", ErrorType: errorType})
 }
 
 // invoke runs the function once, as a caller does who waits for the answer.
-func (w *world) invoke(payload []byte) (result localaws.InvokeResult) {
+func (w *world) invoke(payload []byte) (result lambda.Result) {
 	w.t.Helper()
 	ended := false
-	w.start(w.requestID(), "request", payload, func(r localaws.InvokeResult) { result, ended = r, true })
+	w.start(w.requestID(), "request", payload, func(r lambda.Result) { result, ended = r, true })
 	for limit := time.Now().Add(w.timeout() + time.Second); !ended && time.Now().Before(limit); {
 		w.run(earlier(limit, time.Now().Add(time.Second)))
 	}
@@ -114,7 +114,7 @@ func (w *world) invokeAsync(event string, payload []byte) {
 	requestID := w.requestID()
 	var attempt func(n int)
 	attempt = func(n int) {
-		w.start(requestID, event, payload, func(result localaws.InvokeResult) {
+		w.start(requestID, event, payload, func(result lambda.Result) {
 			switch {
 			case !result.Failed():
 			case n <= w.stack.Function.RetryAttempts:
@@ -167,7 +167,7 @@ func (w *world) poll() {
 			w.t.Fatal(err)
 		}
 		w.batches++
-		w.start(w.requestID(), "queue", payload, func(result localaws.InvokeResult) {
+		w.start(w.requestID(), "queue", payload, func(result lambda.Result) {
 			w.batches--
 			w.finish(batch, result)
 			w.poll()
@@ -176,7 +176,7 @@ func (w *world) poll() {
 }
 
 // finish deletes what was handled. The rest comes again in its time.
-func (w *world) finish(batch []*message, result localaws.InvokeResult) {
+func (w *world) finish(batch []*message, result lambda.Result) {
 	if result.Failed() {
 		return
 	}

@@ -14,8 +14,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
-	"appstream-ami-exporter/internal/localaws"
 	"appstream-ami-exporter/internal/localaws/appstream"
+	"appstream-ami-exporter/internal/localaws/gateway"
 	"appstream-ami-exporter/internal/notify"
 )
 
@@ -223,11 +223,11 @@ func TestNothingHostileIsShown(t *testing.T) {
 		`{"images":["broken","win-1","` + strings.Repeat("x", 101) + `"]}`,
 	}
 	var log bytes.Buffer
-	inWorld(t, worldOptions{log: &log, fault: func(call localaws.Call) localaws.Effect {
+	inWorld(t, worldOptions{log: &log, fault: func(call gateway.Call) gateway.Effect {
 		if call.Action == "CreateExportImageTask" && call.Param("ImageName") == "win-1" {
-			return localaws.Effect{Kind: localaws.Refuse, Code: "OperationNotPermittedException", Message: hostile}
+			return gateway.Effect{Kind: gateway.Refuse, Code: "OperationNotPermittedException", Message: hostile}
 		}
-		return localaws.Effect{}
+		return gateway.Effect{}
 	}}, func(t *testing.T, w *world) {
 		w.appStream.PutImage(appstream.Image{Name: "win-1"})
 		w.appStream.PutImage(appstream.Image{Name: strings.Repeat("x", 101), Tags: map[string]string{"a": "ü"}})

@@ -9,24 +9,24 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
-	"appstream-ami-exporter/internal/localaws"
 	"appstream-ami-exporter/internal/localaws/appstream"
+	"appstream-ami-exporter/internal/localaws/gateway"
 	"appstream-ami-exporter/internal/notify"
 )
 
 // TestTopicHangs has SNS take every call and never answer, for two hours: what is to be told goes to the queue in time, whatever the
 // function's time limit and however many images there are.
 func TestTopicHangs(t *testing.T) {
-	hanging := func() localaws.Fault {
+	hanging := func() gateway.Fault {
 		begun := time.Time{}
-		return func(call localaws.Call) localaws.Effect {
+		return func(call gateway.Call) gateway.Effect {
 			if begun.IsZero() {
 				begun = call.Time
 			}
 			if call.Action == "Publish" && call.Time.Sub(begun) < 2*time.Hour {
-				return localaws.Effect{Kind: localaws.HangBefore}
+				return gateway.Effect{Kind: gateway.HangBefore}
 			}
-			return localaws.Effect{}
+			return gateway.Effect{}
 		}
 	}
 	for _, timeout := range []time.Duration{60 * time.Second, 75 * time.Second, 90 * time.Second, 300 * time.Second} {
@@ -74,7 +74,7 @@ func TestTopicHangs(t *testing.T) {
 		})
 	})
 	t.Run("given up", func(t *testing.T) {
-		inWorld(t, worldOptions{timeout: time.Minute, parameters: sixHours, fault: onAction("Publish", localaws.Effect{Kind: localaws.HangBefore})}, func(t *testing.T, w *world) {
+		inWorld(t, worldOptions{timeout: time.Minute, parameters: sixHours, fault: onAction("Publish", gateway.Effect{Kind: gateway.HangBefore})}, func(t *testing.T, w *world) {
 			for i := range 40 {
 				w.appStream.PutImage(appstream.Image{Name: fmt.Sprintf("win-%03d", i), State: types.ImageStatePending})
 			}
@@ -96,25 +96,25 @@ func TestTopicHangs(t *testing.T) {
 // TestStartIsToldWhateverBecameOfTheImage has a start whose process died, or whose answer was lost and could not be looked up, and an
 // image that is being deleted, or has failed, when the trigger comes again. Nobody may say that it was not started.
 func TestStartIsToldWhateverBecameOfTheImage(t *testing.T) {
-	lookUpFails := func() localaws.Fault {
+	lookUpFails := func() gateway.Fault {
 		lists := 0
-		return func(call localaws.Call) localaws.Effect {
+		return func(call gateway.Call) gateway.Effect {
 			switch call.Action {
 			case "CreateExportImageTask":
-				return localaws.Effect{Kind: localaws.ResetAfter}
+				return gateway.Effect{Kind: gateway.ResetAfter}
 			case "ListExportImageTasks":
 				if lists++; lists >= 2 && lists <= 4 {
-					return localaws.Effect{Kind: localaws.Refuse, Status: http.StatusServiceUnavailable, Code: "ServiceUnavailable", Message: "No."}
+					return gateway.Effect{Kind: gateway.Refuse, Status: http.StatusServiceUnavailable, Code: "ServiceUnavailable", Message: "No."}
 				}
 			}
-			return localaws.Effect{}
+			return gateway.Effect{}
 		}
 	}
 	for name, begin := range begins {
-		for trouble, fault := range map[string]func() localaws.Fault{
-			"killed":               func() localaws.Fault { return killOnce("CreateExportImageTask", localaws.KillAfter) },
+		for trouble, fault := range map[string]func() gateway.Fault{
+			"killed":               func() gateway.Fault { return killOnce("CreateExportImageTask", gateway.KillAfter) },
 			"answer lost":          lookUpFails,
-			"the list has no tags": func() localaws.Fault { return killOnce("CreateExportImageTask", localaws.KillAfter) },
+			"the list has no tags": func() gateway.Fault { return killOnce("CreateExportImageTask", gateway.KillAfter) },
 		} {
 			for _, state := range []types.ImageState{types.ImageStateDeleting, types.ImageStateFailed} {
 				t.Run(fmt.Sprintf("%s/%s/%s", name, trouble, state), func(t *testing.T) {

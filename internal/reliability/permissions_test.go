@@ -11,8 +11,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
-	"appstream-ami-exporter/internal/localaws"
 	"appstream-ami-exporter/internal/localaws/appstream"
+	"appstream-ami-exporter/internal/localaws/gateway"
 	"appstream-ami-exporter/internal/localaws/template"
 	"appstream-ami-exporter/internal/notify"
 )
@@ -31,14 +31,14 @@ var notCalled = map[string]string{
 // TestPermissionsAreUsed has the template allow nothing that is not used. That it allows all that is used every test here checks:
 // a world denies what the role does not allow, and the calls of the process are checked afterwards.
 func TestPermissionsAreUsed(t *testing.T) {
-	var calls []localaws.Call
+	var calls []gateway.Call
 	var statements []template.Statement
 	t.Run("everything that the function can do", func(t *testing.T) {
-		inWorld(t, worldOptions{fault: func(call localaws.Call) localaws.Effect {
+		inWorld(t, worldOptions{fault: func(call gateway.Call) gateway.Effect {
 			if call.Action == "Publish" && call.Number < 20 { // so that a notice waits
-				return localaws.Effect{Kind: localaws.Refuse, Status: http.StatusServiceUnavailable, Code: "ServiceUnavailable", Message: "No."}
+				return gateway.Effect{Kind: gateway.Refuse, Status: http.StatusServiceUnavailable, Code: "ServiceUnavailable", Message: "No."}
 			}
-			return localaws.Effect{}
+			return gateway.Effect{}
 		}}, func(t *testing.T, w *world) {
 			w.comesBack(w.work.add("not JSON", 0))
 			neverReady(w)
@@ -51,7 +51,7 @@ func TestPermissionsAreUsed(t *testing.T) {
 	t.Cleanup(func() { // the world above waits for its turn among the parallel tests
 		used := map[string]bool{}
 		for _, call := range calls {
-			used[call.IAMAction+" on "+shortName(resourceOf(call))] = true
+			used[call.IAMAction()+" on "+shortName(resourceOf(call))] = true
 		}
 		seen := map[string]bool{}
 		for _, s := range statements {

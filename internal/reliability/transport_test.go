@@ -22,18 +22,18 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"appstream-ami-exporter/internal/awsclient"
-	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/gateway"
 	"appstream-ami-exporter/internal/notify"
 )
 
 // awaited is a call that waits for the world to serve it.
 type awaited struct {
-	call    localaws.Call
+	call    gateway.Call
 	body    []byte // of the call, in an order that is always the same
 	process *process
 	request *http.Request
 	answer  chan reply
-	effect  localaws.Effect
+	effect  gateway.Effect
 	status  int
 }
 
@@ -125,8 +125,8 @@ func (w *world) forget(a *awaited) {
 	}
 }
 
-func identify(request *http.Request, body []byte) localaws.Call {
-	call := localaws.Call{Time: time.Now(), Body: body}
+func identify(request *http.Request, body []byte) gateway.Call {
+	call := gateway.Call{Time: time.Now(), Body: body}
 	target, action, _ := strings.Cut(request.Header.Get("X-Amz-Target"), ".")
 	switch target {
 	case "PhotonAdminProxyService":
@@ -137,12 +137,11 @@ func identify(request *http.Request, body []byte) localaws.Call {
 		form, _ := url.ParseQuery(string(body))
 		call.Service, call.Action = "sns", form.Get("Action")
 	}
-	call.IAMAction = call.Service + ":" + call.Action
 	return call
 }
 
 // serve decides what becomes of a call, where that is not decided yet, and has the service do it.
-func (w *world) serve(a *awaited, decided *localaws.Effect) {
+func (w *world) serve(a *awaited, decided *gateway.Effect) {
 	a.call.Number, a.call.Environment, a.call.TraceID = len(w.calls)+1, fmt.Sprint(a.process.number), a.process.payload
 	if a.call.Action == "ListExportImageTasks" && a.call.Param("NextToken") == "" {
 		a.process.looked = a.call.Number
@@ -166,13 +165,13 @@ func (w *world) serve(a *awaited, decided *localaws.Effect) {
 		w.options.observe(a)
 	}
 	switch a.effect.Kind {
-	case localaws.Pass, localaws.Refuse:
+	case gateway.Pass, gateway.Refuse:
 		response := answer.Result()
 		response.Request = a.request
 		a.answer <- reply{response: response}
-	case localaws.ResetBefore, localaws.ResetAfter:
+	case gateway.ResetBefore, gateway.ResetAfter:
 		a.answer <- reply{err: &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}}
-	case localaws.KillBefore, localaws.KillAfter:
+	case gateway.KillBefore, gateway.KillAfter:
 		w.kill(a.process, "Runtime.ExitError")
 	default: // it hangs until the caller has enough
 	}
@@ -181,13 +180,13 @@ func (w *world) serve(a *awaited, decided *localaws.Effect) {
 // answer is what the service says, or nil where it never saw the call.
 func (w *world) answer(a *awaited) *httptest.ResponseRecorder {
 	switch a.effect.Kind {
-	case localaws.Refuse:
+	case gateway.Refuse:
 		status := a.effect.Status
 		if status == 0 {
 			status = http.StatusBadRequest
 		}
 		return refused(a.call.Service, &refusal{status, a.effect.Code, a.effect.Message})
-	case localaws.ResetBefore, localaws.HangBefore, localaws.KillBefore:
+	case gateway.ResetBefore, gateway.HangBefore, gateway.KillBefore:
 		return nil
 	}
 	if denial := denied(w.stack.Statements, a.call); denial != nil {
@@ -236,7 +235,7 @@ func refused(service string, r *refusal) *httptest.ResponseRecorder {
 }
 
 // publish is SNS: it takes what every version of it has ever taken.
-func (w *world) publish(call localaws.Call) *refusal {
+func (w *world) publish(call gateway.Call) *refusal {
 	form, err := url.ParseQuery(string(call.Body))
 	if err != nil || form.Get("Action") != "Publish" {
 		return refuse("InvalidAction", "%q is not available here: %v", form.Get("Action"), err)
@@ -283,10 +282,10 @@ func inOrder(body []byte) []byte {
 }
 
 // effectName is what became of a call, in a trace.
-func effectName(e localaws.Effect) string {
-	names := map[localaws.EffectKind]string{
-		localaws.Pass: "ok", localaws.Refuse: "refused " + e.Code, localaws.ResetBefore: "reset before", localaws.ResetAfter: "reply lost",
-		localaws.HangBefore: "hangs before", localaws.HangAfter: "hangs after", localaws.KillBefore: "killed before", localaws.KillAfter: "killed after",
+func effectName(e gateway.Effect) string {
+	names := map[gateway.EffectKind]string{
+		gateway.Pass: "ok", gateway.Refuse: "refused " + e.Code, gateway.ResetBefore: "reset before", gateway.ResetAfter: "reply lost",
+		gateway.HangBefore: "hangs before", gateway.HangAfter: "hangs after", gateway.KillBefore: "killed before", gateway.KillAfter: "killed after",
 	}
 	return names[e.Kind]
 }

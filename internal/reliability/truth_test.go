@@ -8,8 +8,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
-	"appstream-ami-exporter/internal/localaws"
 	"appstream-ami-exporter/internal/localaws/appstream"
+	"appstream-ami-exporter/internal/localaws/gateway"
 	"appstream-ami-exporter/internal/notify"
 )
 
@@ -48,7 +48,7 @@ func (s *simulation) observe(a *awaited) {
 	case "TagResource":
 		s.checkMark(a)
 	case "ListTagsForResource":
-		if _, image, _ := strings.Cut(a.call.Param("ResourceArn"), ":image/"); a.effect.Kind == localaws.Refuse {
+		if _, image, _ := strings.Cut(a.call.Param("ResourceArn"), ":image/"); a.effect.Kind == gateway.Refuse {
 			s.refused[image] = true // an image whose tags are kept from us cannot be exported
 		}
 	}
@@ -93,7 +93,7 @@ func (s *simulation) checkStart(a *awaited) {
 
 // checkMark has no image be marked with an AMI that is not its own.
 func (s *simulation) checkMark(a *awaited) {
-	if a.status != 200 && a.effect.Kind != localaws.ResetAfter && a.effect.Kind != localaws.HangAfter && a.effect.Kind != localaws.KillAfter {
+	if a.status != 200 && a.effect.Kind != gateway.ResetAfter && a.effect.Kind != gateway.HangAfter && a.effect.Kind != gateway.KillAfter {
 		return
 	}
 	_, image, _ := strings.Cut(a.call.Param("ResourceArn"), ":image/")

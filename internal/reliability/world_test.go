@@ -19,8 +19,9 @@ import (
 	"appstream-ami-exporter/internal/config"
 	"appstream-ami-exporter/internal/export"
 	"appstream-ami-exporter/internal/handler"
-	"appstream-ami-exporter/internal/localaws"
 	"appstream-ami-exporter/internal/localaws/appstream"
+	"appstream-ami-exporter/internal/localaws/gateway"
+	"appstream-ami-exporter/internal/localaws/lambda"
 	"appstream-ami-exporter/internal/localaws/template"
 	"appstream-ami-exporter/internal/metrics"
 	"appstream-ami-exporter/internal/notify"
@@ -38,10 +39,10 @@ type worldOptions struct {
 	trace      io.Writer // is told of all that happens
 	log        io.Writer // the function's own log
 
-	fault   localaws.Fault    // is asked before every call, in the one order in which they happen
+	fault   gateway.Fault     // is asked before every call, in the one order in which they happen
 	observe func(*awaited)    // is told of every call that a service has seen
 	told    func(publication) // is told of every notification
-	done    func(localaws.InvokeResult)
+	done    func(lambda.Result)
 }
 
 // world is an account with the stack in it, in virtual time. Everything happens in the goroutine that calls run; the function's
@@ -61,7 +62,7 @@ type world struct {
 	work      *queue
 	dead      *queue
 	failed    *queue
-	calls     []localaws.Call // all that were made
+	calls     []gateway.Call // all that were made
 	agenda    []appointment
 	planned   int
 	processes int

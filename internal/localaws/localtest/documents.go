@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/queues"
 	"appstream-ami-exporter/internal/notify"
 	"appstream-ami-exporter/internal/notify/notifytest"
 )
@@ -28,7 +29,7 @@ func Documents(t testing.TB, account *localaws.Account) (documents []notify.Docu
 	return documents
 }
 
-func document(t testing.TB, n localaws.Notification) (d notify.Document) {
+func document(t testing.TB, n queues.Notification) (d notify.Document) {
 	t.Helper()
 	decoder := json.NewDecoder(strings.NewReader(n.Message))
 	decoder.DisallowUnknownFields()

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/lambda"
 )
 
 // Scale is how much faster time passes in an account that a test starts: the minute between two looks at a task is 50 ms.
@@ -120,7 +121,7 @@ func Event(t testing.TB, name string) []byte {
 }
 
 // complete fills in what a test has left to Start.
-func complete(t testing.TB, options localaws.AccountOptions) localaws.AccountOptions {
+func complete(t testing.TB, options localaws.Options) localaws.Options {
 	if options.Template == "" {
 		options.Template = filepath.Join(Root(t), "template.yaml")
 	}
@@ -139,17 +140,17 @@ func complete(t testing.TB, options localaws.AccountOptions) localaws.AccountOpt
 // Start starts an account with the stack in it. Fields of the options that are left zero mean: this repository's template
 // and function, time passing Scale times faster, and exports that take ExportDuration. The account is closed when the
 // test ends, and the function's log is shown if it has failed.
-func Start(t testing.TB, options localaws.AccountOptions) *localaws.Account {
+func Start(t testing.TB, options localaws.Options) *localaws.Account {
 	t.Helper()
 	log := &Log{}
 	onLog := options.OnLog
-	options.OnLog = func(line localaws.LogLine) {
+	options.OnLog = func(line lambda.LogLine) {
 		log.Add(line)
 		if onLog != nil {
 			onLog(line)
 		}
 	}
-	account, err := localaws.StartAccount(t.Context(), complete(t, options))
+	account, err := localaws.Start(t.Context(), complete(t, options))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +176,7 @@ func Settle(t testing.TB, account *localaws.Account) {
 }
 
 // Invoke runs the function once with the payload and returns the outcome.
-func Invoke(t testing.TB, account *localaws.Account, payload []byte) localaws.InvokeResult {
+func Invoke(t testing.TB, account *localaws.Account, payload []byte) lambda.Result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), settleLimit)
 	defer cancel()

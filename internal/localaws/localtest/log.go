@@ -8,27 +8,27 @@ import (
 	"testing"
 	"time"
 
-	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/lambda"
 )
 
 // Log collects what a function writes; its Add is an AccountOptions.OnLog.
 type Log struct {
 	mutex sync.Mutex
-	lines []localaws.LogLine
+	lines []lambda.LogLine
 }
 
 // Add keeps one line.
-func (l *Log) Add(line localaws.LogLine) {
+func (l *Log) Add(line lambda.LogLine) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	l.lines = append(l.lines, line)
 }
 
 // Lines returns the lines so far.
-func (l *Log) Lines() []localaws.LogLine {
+func (l *Log) Lines() []lambda.LogLine {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
-	return append([]localaws.LogLine(nil), l.lines...)
+	return append([]lambda.LogLine(nil), l.lines...)
 }
 
 // String is the log as a person reads it.

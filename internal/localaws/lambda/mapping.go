@@ -1,4 +1,4 @@
-package localaws
+package lambda
 
 import (
 	"bytes"
@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/Admiral-Piett/goaws/app/models"
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/uuid"
+
+	"appstream-ami-exporter/internal/localaws/queues"
+	"appstream-ami-exporter/internal/localaws/wait"
 )
 
 // Mapping is a Lambda event source mapping: it polls a queue and invokes a function with what it gets.
@@ -21,8 +23,8 @@ type Mapping struct {
 
 // MappingOptions describe an event source mapping.
 type MappingOptions struct {
-	Queues   *Queues
-	Queue    Queue
+	Queues   *queues.Server
+	Queue    queues.Queue
 	Function *Function
 
 	// BatchSize is how many messages an invocation gets at most; zero means 10.
@@ -56,10 +58,10 @@ func (m *Mapping) Close() {
 // queue, neither visible nor delayed nor in flight.
 func (m *Mapping) Settle(ctx context.Context) error {
 	f := m.options.Function
-	err := waitUntil(ctx, func() bool {
+	err := wait.Until(ctx, func() bool {
 		// An invocation may have sent a message just after the queue was looked at, so none may have begun meanwhile.
 		before := f.progress()
-		return f.Idle() && m.options.Queues.isEmpty(m.options.Queue) && f.Idle() && f.progress() == before
+		return f.Idle() && m.options.Queues.IsEmpty(m.options.Queue) && f.Idle() && f.progress() == before
 	})
 	if err != nil {
 		return fmt.Errorf("wait for the queue %s to settle: %w, with %v messages in it",
@@ -72,7 +74,7 @@ func (m *Mapping) Settle(ctx context.Context) error {
 func (m *Mapping) poll(ctx context.Context) {
 	for ctx.Err() == nil {
 		if !m.pollOnce(ctx) {
-			_ = sleep(ctx, pollInterval) // the loop looks at ctx
+			_ = wait.For(ctx, wait.Interval) // the loop looks at ctx
 		}
 	}
 }
@@ -80,66 +82,28 @@ func (m *Mapping) poll(ctx context.Context) {
 // pollOnce processes one batch, and returns false if there was none. The right to run the function comes
 // first, so that messages are not received only to wait while their visibility timeout passes.
 func (m *Mapping) pollOnce(ctx context.Context) bool {
-	if m.options.Queues.isEmpty(m.options.Queue) {
+	if m.options.Queues.IsEmpty(m.options.Queue) {
 		return false
 	}
 	if m.options.Function.acquire(ctx) != nil {
 		return false // closed
 	}
 	defer m.options.Function.release()
-	// AWS has the visibility timeout longer than any invocation takes. Compressed it may be shorter, so the
-	// messages are held for as long as the invocation runs.
-	hold := m.options.Queues.options.Scale > 1
-	batch, err := m.options.Queues.receive(m.options.Queue.Name, m.options.BatchSize, nil, hold)
+	batch, err := m.options.Queues.Take(m.options.Queue, m.options.BatchSize)
 	if err != nil || len(batch) == 0 {
 		return false
 	}
-	result := m.options.Function.run(uuid.NewString(), 1, m.event(batch))
-	m.conclude(batch, m.failures(result, batch))
-	return true
-}
-
-// event is the payload of an invocation.
-func (m *Mapping) event(batch []*models.ResultMessage) []byte {
-	var event events.SQSEvent
-	for _, message := range batch {
-		attributes := map[string]events.SQSMessageAttribute{}
-		for name, a := range message.MessageAttributes {
-			attributes[name] = sqsEventAttribute(a)
-		}
-		event.Records = append(event.Records, events.SQSMessage{
-			MessageId:              message.MessageId,
-			ReceiptHandle:          message.ReceiptHandle,
-			Body:                   message.Body,
-			Attributes:             message.Attributes,
-			MessageAttributes:      attributes,
-			Md5OfBody:              message.MD5OfBody,
-			Md5OfMessageAttributes: message.MD5OfMessageAttributes,
-			EventSource:            "aws:sqs",
-			EventSourceARN:         m.options.Queue.ARN,
-			AWSRegion:              m.options.Queues.options.Region,
-		})
-	}
-	payload, err := json.Marshal(event)
+	payload, err := json.Marshal(events.SQSEvent{Records: batch})
 	if err != nil {
 		panic(err) // strings and bytes can always be encoded
 	}
-	return payload
-}
-
-func sqsEventAttribute(a models.MessageAttribute) events.SQSMessageAttribute {
-	attribute := events.SQSMessageAttribute{DataType: a.DataType, StringListValues: []string{}, BinaryListValues: [][]byte{}}
-	if a.BinaryValue != "" {
-		// Both sides write bytes as base64.
-		_ = json.Unmarshal([]byte(`"`+a.BinaryValue+`"`), &attribute.BinaryValue)
-		return attribute
-	}
-	attribute.StringValue = &a.StringValue
-	return attribute
+	result := m.options.Function.run(uuid.NewString(), 1, payload)
+	m.options.Queues.Conclude(m.options.Queue, batch, m.failures(result, batch))
+	return true
 }
 
 // failures returns the ids of the messages that the function did not process.
-func (m *Mapping) failures(result InvokeResult, batch []*models.ResultMessage) map[string]bool {
+func (m *Mapping) failures(result Result, batch []events.SQSMessage) map[string]bool {
 	all := map[string]bool{}
 	for _, message := range batch {
 		all[message.MessageId] = true
@@ -169,20 +133,4 @@ func (m *Mapping) failures(result InvokeResult, batch []*models.ResultMessage) m
 		failed[failure.ItemIdentifier] = true
 	}
 	return failed
-}
-
-// conclude deletes what was processed. The rest becomes visible again in its time.
-func (m *Mapping) conclude(batch []*models.ResultMessage, failed map[string]bool) {
-	var keep []string
-	for _, message := range batch {
-		if failed[message.MessageId] {
-			keep = append(keep, message.MessageId)
-			continue
-		}
-		goawsLock.Lock()
-		// Fails only if the queue was closed under the mapping.
-		_ = m.options.Queues.delete(sqsInput{QueueURL: m.options.Queue.Name, ReceiptHandle: message.ReceiptHandle})
-		goawsLock.Unlock()
-	}
-	m.options.Queues.release(m.options.Queue.Name, keep)
 }

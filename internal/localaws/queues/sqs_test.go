@@ -1,7 +1,6 @@
-package localaws_test
+package queues_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -13,17 +12,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/google/go-cmp/cmp"
 
-	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/queues"
 )
 
 // newSQS returns a client of the queues.
-func newSQS(t *testing.T, q *localaws.Queues) *sqs.Client {
+func newSQS(t *testing.T, q *queues.Server) *sqs.Client {
 	t.Helper()
-	return sqs.NewFromConfig(clientConfig(t, newGateway(t, localaws.GatewayOptions{Queues: q})))
+	return sqs.NewFromConfig(clientConfig(t, q))
 }
 
 // receiveOne waits for a message.
-func receiveOne(t *testing.T, client *sqs.Client, queue localaws.Queue) types.Message {
+func receiveOne(t *testing.T, client *sqs.Client, queue queues.Queue) types.Message {
 	t.Helper()
 	output, err := client.ReceiveMessage(within(t, 30*time.Second), &sqs.ReceiveMessageInput{
 		QueueUrl: &queue.URL, WaitTimeSeconds: 20,
@@ -39,7 +38,7 @@ func receiveOne(t *testing.T, client *sqs.Client, queue localaws.Queue) types.Me
 }
 
 // changeVisibility returns the error of the call.
-func changeVisibility(t *testing.T, client *sqs.Client, queue localaws.Queue, handle *string, seconds int32) error {
+func changeVisibility(t *testing.T, client *sqs.Client, queue queues.Queue, handle *string, seconds int32) error {
 	t.Helper()
 	_, err := client.ChangeMessageVisibility(t.Context(), &sqs.ChangeMessageVisibilityInput{
 		QueueUrl: &queue.URL, ReceiptHandle: handle, VisibilityTimeout: seconds,
@@ -47,7 +46,7 @@ func changeVisibility(t *testing.T, client *sqs.Client, queue localaws.Queue, ha
 	return err
 }
 
-func bodies(messages []localaws.Message) []string {
+func bodies(messages []queues.Message) []string {
 	var bodies []string
 	for _, m := range messages {
 		bodies = append(bodies, m.Body)
@@ -58,8 +57,8 @@ func bodies(messages []localaws.Message) []string {
 func TestQueuesAreIsolated(t *testing.T) {
 	t.Parallel()
 	one, two := newQueues(t, 1), newQueues(t, 1)
-	queueOne := createQueue(t, one, "work", localaws.QueueOptions{})
-	queueTwo := createQueue(t, two, "work", localaws.QueueOptions{})
+	queueOne := createQueue(t, one, "work", queues.QueueOptions{})
+	queueTwo := createQueue(t, two, "work", queues.QueueOptions{})
 	send(t, one, queueOne, "for one")
 
 	if got := bodies(two.Messages(queueTwo)); got != nil {
@@ -79,7 +78,7 @@ func TestQueuesAreIsolated(t *testing.T) {
 func TestSQSCountsReceivesAndKeepsTimes(t *testing.T) {
 	t.Parallel()
 	q := newQueues(t, 100)
-	queue := createQueue(t, q, "work", localaws.QueueOptions{VisibilityTimeout: 30 * time.Second})
+	queue := createQueue(t, q, "work", queues.QueueOptions{VisibilityTimeout: 30 * time.Second})
 	client := newSQS(t, q)
 	sent := time.Now()
 	send(t, q, queue, "hello")
@@ -127,14 +126,14 @@ func TestSQSCompressesTime(t *testing.T) {
 
 	t.Run("delay", func(t *testing.T) {
 		t.Parallel()
-		queue := createQueue(t, q, "delay", localaws.QueueOptions{})
+		queue := createQueue(t, q, "delay", queues.QueueOptions{})
 		start := time.Now()
 		if _, err := client.SendMessage(t.Context(), &sqs.SendMessageInput{
 			QueueUrl: &queue.URL, MessageBody: aws.String("hello"), DelaySeconds: 30,
 		}); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(map[localaws.MessageState]int{localaws.Delayed: 1}, q.Counts(queue)); diff != "" {
+		if diff := cmp.Diff(map[queues.MessageState]int{queues.Delayed: 1}, q.Counts(queue)); diff != "" {
 			t.Errorf("counts (-want +got):\n%s", diff)
 		}
 		receiveOne(t, client, queue)
@@ -142,7 +141,7 @@ func TestSQSCompressesTime(t *testing.T) {
 	})
 	t.Run("delay of the queue", func(t *testing.T) {
 		t.Parallel()
-		queue := createQueue(t, q, "delayed", localaws.QueueOptions{Delay: 30 * time.Second})
+		queue := createQueue(t, q, "delayed", queues.QueueOptions{Delay: 30 * time.Second})
 		start := time.Now()
 		send(t, q, queue, "hello")
 		receiveOne(t, client, queue)
@@ -150,11 +149,11 @@ func TestSQSCompressesTime(t *testing.T) {
 	})
 	t.Run("visibility timeout", func(t *testing.T) {
 		t.Parallel()
-		queue := createQueue(t, q, "visibility", localaws.QueueOptions{VisibilityTimeout: 30 * time.Second})
+		queue := createQueue(t, q, "visibility", queues.QueueOptions{VisibilityTimeout: 30 * time.Second})
 		send(t, q, queue, "hello")
 		receiveOne(t, client, queue)
 		start := time.Now()
-		if diff := cmp.Diff(map[localaws.MessageState]int{localaws.InFlight: 1}, q.Counts(queue)); diff != "" {
+		if diff := cmp.Diff(map[queues.MessageState]int{queues.InFlight: 1}, q.Counts(queue)); diff != "" {
 			t.Errorf("counts (-want +got):\n%s", diff)
 		}
 		receiveOne(t, client, queue)
@@ -162,7 +161,7 @@ func TestSQSCompressesTime(t *testing.T) {
 	})
 	t.Run("change visibility", func(t *testing.T) {
 		t.Parallel()
-		queue := createQueue(t, q, "change", localaws.QueueOptions{VisibilityTimeout: time.Hour})
+		queue := createQueue(t, q, "change", queues.QueueOptions{VisibilityTimeout: time.Hour})
 		send(t, q, queue, "hello")
 		start := time.Now()
 		message := receiveOne(t, client, queue)
@@ -174,7 +173,7 @@ func TestSQSCompressesTime(t *testing.T) {
 	})
 	t.Run("visible at once", func(t *testing.T) {
 		t.Parallel()
-		queue := createQueue(t, q, "at-once", localaws.QueueOptions{VisibilityTimeout: time.Hour})
+		queue := createQueue(t, q, "at-once", queues.QueueOptions{VisibilityTimeout: time.Hour})
 		send(t, q, queue, "hello")
 		message := receiveOne(t, client, queue)
 		if err := changeVisibility(t, client, queue, message.ReceiptHandle, 0); err != nil {
@@ -189,8 +188,8 @@ func TestSQSCompressesTime(t *testing.T) {
 func TestSQSMovesToTheDeadLetterQueue(t *testing.T) {
 	t.Parallel()
 	q := newQueues(t, 600)
-	dead := createQueue(t, q, "dead", localaws.QueueOptions{})
-	queue := createQueue(t, q, "work", localaws.QueueOptions{
+	dead := createQueue(t, q, "dead", queues.QueueOptions{})
+	queue := createQueue(t, q, "work", queues.QueueOptions{
 		VisibilityTimeout: time.Minute, DeadLetter: &dead, MaxReceiveCount: 2,
 	})
 	client := newSQS(t, q)
@@ -203,8 +202,8 @@ func TestSQSMovesToTheDeadLetterQueue(t *testing.T) {
 	if got := q.Messages(queue); got != nil {
 		t.Errorf("the queue still has %+v", got)
 	}
-	want := []localaws.Message{{
-		ID: id, Body: "poison", State: localaws.Visible, Sent: sent, Receives: 2, Attributes: map[string]string{},
+	want := []queues.Message{{
+		ID: id, Body: "poison", State: queues.Visible, Sent: sent, Receives: 2, Attributes: map[string]string{},
 	}}
 	if diff := cmp.Diff(want, q.Messages(dead)); diff != "" {
 		t.Errorf("dead letters (-want +got):\n%s", diff)
@@ -214,7 +213,7 @@ func TestSQSMovesToTheDeadLetterQueue(t *testing.T) {
 func TestSQSReceiptHandles(t *testing.T) {
 	t.Parallel()
 	q := newQueues(t, 600)
-	queue := createQueue(t, q, "work", localaws.QueueOptions{VisibilityTimeout: time.Minute})
+	queue := createQueue(t, q, "work", queues.QueueOptions{VisibilityTimeout: time.Minute})
 	client := newSQS(t, q)
 	remove := func(handle *string) error {
 		_, err := client.DeleteMessage(t.Context(), &sqs.DeleteMessageInput{QueueUrl: &queue.URL, ReceiptHandle: handle})
@@ -230,7 +229,7 @@ func TestSQSReceiptHandles(t *testing.T) {
 	if got := len(q.Messages(queue)); got != 1 {
 		t.Errorf("an old handle deleted the message: %d are left", got)
 	}
-	eventually(t, "the message is visible again", func() bool { return q.Counts(queue)[localaws.Visible] == 1 })
+	eventually(t, "the message is visible again", func() bool { return q.Counts(queue)[queues.Visible] == 1 })
 	if err := changeVisibility(t, client, queue, second.ReceiptHandle, 60); !strings.HasSuffix(errorCode(err), "MessageNotInflight") {
 		t.Errorf("a visible message: got %v, want MessageNotInflight", err)
 	}
@@ -254,8 +253,8 @@ func TestSQSReceiptHandles(t *testing.T) {
 func TestSQSLimits(t *testing.T) {
 	t.Parallel()
 	q := newQueues(t, 1000)
-	queue := createQueue(t, q, "work", localaws.QueueOptions{VisibilityTimeout: 10 * time.Hour})
-	fifo := createQueue(t, q, "work.fifo", localaws.QueueOptions{})
+	queue := createQueue(t, q, "work", queues.QueueOptions{VisibilityTimeout: 10 * time.Hour})
+	fifo := createQueue(t, q, "work.fifo", queues.QueueOptions{})
 	client := newSQS(t, q)
 	sendTests := []struct {
 		name  string
@@ -306,7 +305,7 @@ func TestSQSLimits(t *testing.T) {
 func TestSQSBatches(t *testing.T) {
 	t.Parallel()
 	q := newQueues(t, 60)
-	queue := createQueue(t, q, "work", localaws.QueueOptions{})
+	queue := createQueue(t, q, "work", queues.QueueOptions{})
 	client := newSQS(t, q)
 	sent, err := client.SendMessageBatch(t.Context(), &sqs.SendMessageBatchInput{
 		QueueUrl: &queue.URL, Entries: []types.SendMessageBatchRequestEntry{
@@ -325,7 +324,7 @@ func TestSQSBatches(t *testing.T) {
 	if *failed.Id != "never" || *failed.Code != "InvalidParameterValue" || !failed.SenderFault {
 		t.Errorf("got the failure %s %s %v", *failed.Id, *failed.Code, failed.SenderFault)
 	}
-	if diff := cmp.Diff(map[localaws.MessageState]int{localaws.Visible: 1, localaws.Delayed: 1}, q.Counts(queue)); diff != "" {
+	if diff := cmp.Diff(map[queues.MessageState]int{queues.Visible: 1, queues.Delayed: 1}, q.Counts(queue)); diff != "" {
 		t.Errorf("counts (-want +got):\n%s", diff)
 	}
 
@@ -381,7 +380,7 @@ func TestSQSBatches(t *testing.T) {
 func TestSQSActionsOnQueuesAreClosed(t *testing.T) {
 	t.Parallel()
 	q := newQueues(t, 1)
-	queue := createQueue(t, q, "work", localaws.QueueOptions{})
+	queue := createQueue(t, q, "work", queues.QueueOptions{})
 	client := newSQS(t, q)
 	if _, err := client.DeleteQueue(t.Context(), &sqs.DeleteQueueInput{QueueUrl: &queue.URL}); errorCode(err) != "InvalidAction" {
 		t.Errorf("got %v, want InvalidAction", err)
@@ -404,17 +403,4 @@ func TestSQSActionsOnQueuesAreClosed(t *testing.T) {
 	if got := q.Messages(queue); got != nil {
 		t.Errorf("purged, but there is %+v", got)
 	}
-}
-
-// jsonEqual compares JSON documents whatever their layout.
-func jsonEqual(t *testing.T, want, got string) string {
-	t.Helper()
-	var w, g any
-	if err := json.Unmarshal([]byte(want), &w); err != nil {
-		t.Fatalf("want: %v", err)
-	}
-	if err := json.Unmarshal([]byte(got), &g); err != nil {
-		t.Fatalf("got: %v\n%s", err, got)
-	}
-	return cmp.Diff(w, g)
 }

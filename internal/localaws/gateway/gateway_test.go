@@ -1,4 +1,4 @@
-package localaws_test
+package gateway_test
 
 import (
 	"context"
@@ -12,16 +12,94 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/appstream"
 	appstreamtypes "github.com/aws/aws-sdk-go-v2/service/appstream/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
-	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/gateway"
+	"appstream-ami-exporter/internal/localaws/queues"
 )
+
+const (
+	region    = "eu-west-1"
+	accountID = "123456789012"
+)
+
+func newQueues(t *testing.T) *queues.Server {
+	t.Helper()
+	q := queues.New(queues.Options{Region: region, AccountID: accountID})
+	t.Cleanup(q.Close)
+	return q
+}
+
+// services are AppStream, SNS and SQS behind a gateway.
+func services(stream, q http.Handler) []gateway.Service {
+	return []gateway.Service{
+		{SigningName: "appstream", Handler: stream}, {SigningName: "sns", Handler: q}, {SigningName: "sqs", Handler: q},
+	}
+}
+
+func newGateway(t *testing.T, options gateway.Options, services ...gateway.Service) *gateway.Gateway {
+	t.Helper()
+	options.Latency = 2 * time.Millisecond // see there
+	g := gateway.New(options, services...)
+	t.Cleanup(func() {
+		if err := g.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return g
+}
+
+// clientConfig configures SDK clients of the test itself.
+func clientConfig(t *testing.T, g *gateway.Gateway) aws.Config {
+	t.Helper()
+	endpoint, err := g.Listen(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Transport: &http.Transport{}}
+	t.Cleanup(client.CloseIdleConnections)
+	return aws.Config{
+		Region:           region,
+		BaseEndpoint:     aws.String(endpoint.URL()),
+		Credentials:      credentials.NewStaticCredentialsProvider("local", "local", ""),
+		RetryMaxAttempts: 1,
+		HTTPClient:       client,
+	}
+}
+
+// within returns a context that ends before the test binary would.
+func within(t *testing.T, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// eventually waits until the condition holds.
+func eventually(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !condition(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// errorCode returns the code of an error that AWS answered, or "" if it is none.
+func errorCode(err error) string {
+	if apiError, ok := errors.AsType[smithy.APIError](err); ok {
+		return apiError.ErrorCode()
+	}
+	return ""
+}
 
 // countingAppStream answers every call with an empty result and counts them.
 type countingAppStream struct{ calls atomic.Int32 }
@@ -33,14 +111,19 @@ func (a *countingAppStream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, "{}")
 }
 
-func TestGatewayRecordsCalls(t *testing.T) {
+func TestRecordsCalls(t *testing.T) {
 	t.Parallel()
-	q := newQueues(t, 1)
-	queue, topic := createQueue(t, q, "work", localaws.QueueOptions{}), createTopic(t, q, "news")
+	q := newQueues(t)
+	queue, err := q.CreateQueue("work", queues.QueueOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	topic, err := q.CreateTopic("news")
+	if err != nil {
+		t.Fatal(err)
+	}
 	var told atomic.Int32
-	g := newGateway(t, localaws.GatewayOptions{
-		AppStream: new(countingAppStream), Queues: q, OnCall: func(localaws.Call) { told.Add(1) },
-	})
+	g := newGateway(t, gateway.Options{OnCall: func(gateway.Call) { told.Add(1) }}, services(new(countingAppStream), q)...)
 	cfg, ctx := clientConfig(t, g), t.Context()
 
 	if _, err := appstream.NewFromConfig(cfg).DescribeImages(ctx, &appstream.DescribeImagesInput{
@@ -53,10 +136,8 @@ func TestGatewayRecordsCalls(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := sqs.NewFromConfig(cfg).SendMessageBatch(ctx, &sqs.SendMessageBatchInput{
-		QueueUrl: &queue.URL, Entries: []sqstypes.SendMessageBatchRequestEntry{
-			{Id: aws.String("a"), MessageBody: aws.String("hello")},
-		},
+	if _, err := sqs.NewFromConfig(cfg).SendMessage(ctx, &sqs.SendMessageInput{
+		QueueUrl: &queue.URL, MessageBody: aws.String("hello"),
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +149,7 @@ func TestGatewayRecordsCalls(t *testing.T) {
 	}
 	var got []summary
 	for _, c := range g.Calls() {
-		got = append(got, summary{c.Number, c.Service, c.Action, c.IAMAction, c.Status})
+		got = append(got, summary{c.Number, c.Service, c.Action, c.IAMAction(), c.Status})
 		if c.Time.IsZero() || len(c.Body) == 0 {
 			t.Errorf("call %d has no time or body: %+v", c.Number, c)
 		}
@@ -76,7 +157,7 @@ func TestGatewayRecordsCalls(t *testing.T) {
 	want := []summary{
 		{1, "appstream", "DescribeImages", "appstream:DescribeImages", 200},
 		{2, "sns", "Publish", "sns:Publish", 200},
-		{3, "sqs", "SendMessageBatch", "sqs:SendMessage", 200},
+		{3, "sqs", "SendMessage", "sqs:SendMessage", 200},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
@@ -91,14 +172,13 @@ func TestGatewayRecordsCalls(t *testing.T) {
 	eventually(t, "OnCall was told of three calls", func() bool { return told.Load() == 3 })
 }
 
-func TestGatewayRefusesInTheServicesOwnFormat(t *testing.T) {
+func TestRefusesInTheServicesOwnFormat(t *testing.T) {
 	t.Parallel()
-	q := newQueues(t, 1)
-	g := newGateway(t, localaws.GatewayOptions{AppStream: new(countingAppStream), Queues: q})
+	g := newGateway(t, gateway.Options{}, services(new(countingAppStream), newQueues(t))...)
 	cfg := clientConfig(t, g)
 	refuse := func(status int, code string) {
-		g.SetFault(func(localaws.Call) localaws.Effect {
-			return localaws.Effect{Kind: localaws.Refuse, Status: status, Code: code, Message: "as told"}
+		g.SetFault(func(gateway.Call) gateway.Effect {
+			return gateway.Effect{Kind: gateway.Refuse, Status: status, Code: code, Message: "as told"}
 		})
 	}
 	describe := func() error {
@@ -140,29 +220,29 @@ func TestGatewayRefusesInTheServicesOwnFormat(t *testing.T) {
 	}
 }
 
-func TestGatewayEffects(t *testing.T) {
+func TestEffects(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name        string
-		effect      localaws.Effect
+		effect      gateway.Effect
 		wantReached bool
 		wantError   error // nil: the call succeeds
 	}{
-		{"pass", localaws.Effect{}, true, nil},
-		{"delay", localaws.Effect{Delay: 50 * time.Millisecond}, true, nil},
-		{"delay too long", localaws.Effect{Delay: time.Minute}, false, context.DeadlineExceeded},
-		{"reset before", localaws.Effect{Kind: localaws.ResetBefore}, false, syscall.ECONNRESET},
-		{"reset after", localaws.Effect{Kind: localaws.ResetAfter}, true, syscall.ECONNRESET},
-		{"hang before", localaws.Effect{Kind: localaws.HangBefore}, false, context.DeadlineExceeded},
-		{"hang after", localaws.Effect{Kind: localaws.HangAfter}, true, context.DeadlineExceeded},
-		{"kill a caller that is no process", localaws.Effect{Kind: localaws.KillBefore}, false, syscall.ECONNRESET},
+		{"pass", gateway.Effect{}, true, nil},
+		{"delay", gateway.Effect{Delay: 50 * time.Millisecond}, true, nil},
+		{"delay too long", gateway.Effect{Delay: time.Minute}, false, context.DeadlineExceeded},
+		{"reset before", gateway.Effect{Kind: gateway.ResetBefore}, false, syscall.ECONNRESET},
+		{"reset after", gateway.Effect{Kind: gateway.ResetAfter}, true, syscall.ECONNRESET},
+		{"hang before", gateway.Effect{Kind: gateway.HangBefore}, false, context.DeadlineExceeded},
+		{"hang after", gateway.Effect{Kind: gateway.HangAfter}, true, context.DeadlineExceeded},
+		{"kill a caller that is no process", gateway.Effect{Kind: gateway.KillBefore}, false, syscall.ECONNRESET},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			backend := new(countingAppStream)
-			g := newGateway(t, localaws.GatewayOptions{AppStream: backend})
-			g.SetFault(func(localaws.Call) localaws.Effect { return tt.effect })
+			g := newGateway(t, gateway.Options{}, gateway.Service{SigningName: "appstream", Handler: backend})
+			g.SetFault(func(gateway.Call) gateway.Effect { return tt.effect })
 			limit := 10 * time.Second
 			if tt.wantError == context.DeadlineExceeded {
 				limit = 300 * time.Millisecond
@@ -192,9 +272,9 @@ func TestGatewayEffects(t *testing.T) {
 	}
 }
 
-func TestGatewayRefusesWhatIsNoCall(t *testing.T) {
+func TestRefusesWhatIsNoCall(t *testing.T) {
 	t.Parallel()
-	g := newGateway(t, localaws.GatewayOptions{})
+	g := newGateway(t, gateway.Options{})
 	endpoint, err := g.Listen(nil)
 	if err != nil {
 		t.Fatal(err)

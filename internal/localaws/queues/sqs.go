@@ -1,4 +1,4 @@
-package localaws
+package queues
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/Admiral-Piett/goaws/app/models"
+
+	"appstream-ami-exporter/internal/localaws/awsreply"
 )
 
 // sqsInput has the parameters of all supported actions, and of their batch entries.
@@ -57,10 +59,10 @@ type sqsReceived struct {
 }
 
 // callSQS executes one action and returns what is to be answered as JSON.
-func (q *Queues) callSQS(ctx context.Context, action string, body []byte) (any, error) {
+func (q *Server) callSQS(ctx context.Context, action string, body []byte) (any, error) {
 	var input sqsInput
 	if err := json.Unmarshal(body, &input); err != nil {
-		return nil, refuse("SerializationException", "the request is not understood: %v", err)
+		return nil, awsreply.Refuse("SerializationException", "the request is not understood: %v", err)
 	}
 	var execute func() (any, error)
 	switch action {
@@ -79,16 +81,16 @@ func (q *Queues) callSQS(ctx context.Context, action string, body []byte) (any, 
 	case "PurgeQueue":
 		execute = func() (any, error) { return struct{}{}, q.purge(input) }
 	default:
-		return nil, refuse("InvalidAction", "The action %s is not available here.", action)
+		return nil, awsreply.Refuse("InvalidAction", "The action %s is not available here.", action)
 	}
 	input.QueueURL = path.Base(input.QueueURL) // goaws knows queues by name
 	if !q.has(input.QueueURL) {
-		return nil, refuse("QueueDoesNotExist", "The specified queue does not exist.")
+		return nil, awsreply.Refuse("QueueDoesNotExist", "The specified queue does not exist.")
 	}
 	return execute()
 }
 
-func (q *Queues) callSQSOnce(action string, input sqsInput) (sqsSent, error) {
+func (q *Server) callSQSOnce(action string, input sqsInput) (sqsSent, error) {
 	goawsLock.Lock()
 	defer goawsLock.Unlock()
 	switch action {
@@ -103,7 +105,7 @@ func (q *Queues) callSQSOnce(action string, input sqsInput) (sqsSent, error) {
 
 // callSQSBatch executes an action once for each entry. goaws has batches of its own, but they ignore
 // delays, answer with names that SDKs do not know, and cannot change visibility.
-func (q *Queues) callSQSBatch(action string, input sqsInput) (sqsBatchOutput, error) {
+func (q *Server) callSQSBatch(action string, input sqsInput) (sqsBatchOutput, error) {
 	output := sqsBatchOutput{Successful: []sqsSent{}, Failed: []sqsFailed{}}
 	if err := checkBatch(input.Entries); err != nil {
 		return output, err
@@ -112,9 +114,9 @@ func (q *Queues) callSQSBatch(action string, input sqsInput) (sqsBatchOutput, er
 		entry.QueueURL = input.QueueURL
 		sent, err := q.callSQSOnce(action, entry)
 		if err != nil {
-			failure := asAPIError(err)
+			failure := awsreply.AsError(err)
 			output.Failed = append(output.Failed, sqsFailed{
-				ID: entry.ID, Code: failure.Code, Message: failure.Message, SenderFault: failure.fault() == "Sender",
+				ID: entry.ID, Code: failure.Code, Message: failure.Message, SenderFault: failure.SenderFault(),
 			})
 			continue
 		}
@@ -125,7 +127,7 @@ func (q *Queues) callSQSBatch(action string, input sqsInput) (sqsBatchOutput, er
 }
 
 // send puts a message into a queue. The caller holds goawsLock.
-func (q *Queues) send(input sqsInput) (sqsSent, error) {
+func (q *Server) send(input sqsInput) (sqsSent, error) {
 	var output sqsSent
 	if err := checkSend(input); err != nil {
 		return output, err
@@ -145,13 +147,13 @@ func (q *Queues) send(input sqsInput) (sqsSent, error) {
 	return output, nil
 }
 
-func (q *Queues) has(name string) bool {
+func (q *Server) has(name string) bool {
 	goawsLock.Lock()
 	defer goawsLock.Unlock()
 	return q.queues[name] != nil
 }
 
-func (q *Queues) listQueues() any {
+func (q *Server) listQueues() any {
 	goawsLock.Lock()
 	defer goawsLock.Unlock()
 	urls := []string{}
@@ -161,21 +163,21 @@ func (q *Queues) listQueues() any {
 	return map[string][]string{"QueueUrls": urls}
 }
 
-func (q *Queues) queueURL(name string) (any, error) {
+func (q *Server) queueURL(name string) (any, error) {
 	if !q.has(name) {
-		return nil, refuse("QueueDoesNotExist", "The specified queue does not exist.")
+		return nil, awsreply.Refuse("QueueDoesNotExist", "The specified queue does not exist.")
 	}
 	return map[string]string{"QueueUrl": q.urlOf(name)}, nil
 }
 
-func (q *Queues) purge(input sqsInput) error {
+func (q *Server) purge(input sqsInput) error {
 	goawsLock.Lock()
 	defer goawsLock.Unlock()
 	return q.forwardSQS("PurgeQueue", input, nil)
 }
 
 // queueAttributes is GetQueueAttributes, with the counts that goaws mixes up.
-func (q *Queues) queueAttributes(input sqsInput) (any, error) {
+func (q *Server) queueAttributes(input sqsInput) (any, error) {
 	goawsLock.Lock()
 	defer goawsLock.Unlock()
 	var output struct{ Attributes map[string]string }

@@ -1,16 +1,14 @@
-package localaws
+// Package queues is SQS and SNS. The messages are kept by goaws; this package isolates several of them from each other,
+// compresses time, and corrects goaws where it differs from AWS.
+package queues
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/Admiral-Piett/goaws/app/gosqs"
@@ -20,18 +18,9 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// goawsLock serialises all use of goaws in this process: goaws keeps its queues and topics in package
-// variables and does not guard every access to them.
-var goawsLock sync.Mutex
-
-// goawsTick is how often goaws looks for messages whose visibility timeout has passed. It bounds the
-// precision of compressed time.
-const goawsTick = 2 * time.Millisecond
-
-// Queues is SQS and SNS. The messages are kept by goaws; this type isolates its instances from each
-// other, compresses time, and corrects goaws where it differs from AWS.
-type Queues struct {
-	options  QueuesOptions
+// Server is an SQS and SNS of its own.
+type Server struct {
+	options  Options
 	instance string // makes names unique in the process
 	router   http.Handler
 	quit     chan bool
@@ -42,8 +31,8 @@ type Queues struct {
 	records map[string]*messageRecord // by message id
 }
 
-// QueuesOptions says whose queues these are, and how fast time passes for them.
-type QueuesOptions struct {
+// Options says whose queues these are, and how fast time passes for them.
+type Options struct {
 	Region    string
 	AccountID string
 
@@ -89,8 +78,8 @@ type queueState struct {
 	delay      time.Duration
 }
 
-// NewQueues returns an SQS and SNS without queues and topics. Close must be called when it is not needed any more.
-func NewQueues(options QueuesOptions) *Queues {
+// New returns an SQS and SNS without queues and topics. Close must be called when it is not needed any more.
+func New(options Options) *Server {
 	if options.Scale == 0 {
 		options.Scale = 1
 	}
@@ -98,7 +87,7 @@ func NewQueues(options QueuesOptions) *Queues {
 	defer goawsLock.Unlock()
 	logrus.SetLevel(logrus.PanicLevel) // goaws logs every request to logrus' only logger
 
-	q := &Queues{
+	q := &Server{
 		options:  options,
 		instance: uuid.NewString()[:8],
 		router:   router.New(),
@@ -112,7 +101,7 @@ func NewQueues(options QueuesOptions) *Queues {
 }
 
 // Close removes the queues and topics.
-func (q *Queues) Close() {
+func (q *Server) Close() {
 	close(q.quit)
 	goawsLock.Lock()
 	defer goawsLock.Unlock()
@@ -131,7 +120,7 @@ func (q *Queues) Close() {
 }
 
 // CreateQueue makes a queue. As in CloudFormation, the logical name becomes part of a unique one.
-func (q *Queues) CreateQueue(logicalName string, options QueueOptions) (Queue, error) {
+func (q *Server) CreateQueue(logicalName string, options QueueOptions) (Queue, error) {
 	if options.VisibilityTimeout == 0 {
 		options.VisibilityTimeout = 30 * time.Second
 	}
@@ -166,7 +155,7 @@ func (q *Queues) CreateQueue(logicalName string, options QueueOptions) (Queue, e
 }
 
 // CreateTopic makes a topic, a FIFO topic if the name ends in ".fifo".
-func (q *Queues) CreateTopic(logicalName string) (Topic, error) {
+func (q *Server) CreateTopic(logicalName string) (Topic, error) {
 	name := q.physicalName(logicalName)
 	goawsLock.Lock()
 	defer goawsLock.Unlock()
@@ -179,7 +168,7 @@ func (q *Queues) CreateTopic(logicalName string) (Topic, error) {
 }
 
 // Subscribe has everything that is published to the topic delivered to the queue.
-func (q *Queues) Subscribe(topic Topic, queue Queue, options SubscribeOptions) error {
+func (q *Server) Subscribe(topic Topic, queue Queue, options SubscribeOptions) error {
 	form := url.Values{
 		"Action": {"Subscribe"}, "TopicArn": {topic.ARN}, "Protocol": {"sqs"}, "Endpoint": {queue.ARN},
 		"Attributes.entry.1.key": {"RawMessageDelivery"}, "Attributes.entry.1.value": {strconv.FormatBool(options.Raw)},
@@ -206,40 +195,8 @@ func (q *Queues) Subscribe(topic Topic, queue Queue, options SubscribeOptions) e
 	return nil
 }
 
-// ServeHTTP answers the calls of SQS (AWS JSON 1.0) and SNS (AWS query) clients. Only actions on
-// messages are open to them; queues and topics are made by whoever owns this Queues.
-func (q *Queues) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return // the caller has gone
-	}
-	if action, ok := strings.CutPrefix(r.Header.Get("X-Amz-Target"), "AmazonSQS."); ok {
-		output, err := q.callSQS(r.Context(), action, body)
-		if err != nil {
-			asAPIError(err).write(w, serviceSQS)
-			return
-		}
-		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
-		w.Header().Set("X-Amzn-RequestId", uuid.NewString())
-		_ = json.NewEncoder(w).Encode(output) // fails only if the caller has gone
-		return
-	}
-
-	form, err := url.ParseQuery(string(body))
-	if err != nil {
-		refuse("MalformedQueryString", "the request is not a form: %v", err).write(w, serviceSNS)
-		return
-	}
-	id, err := q.callSNS(form)
-	if err != nil {
-		asAPIError(err).write(w, serviceSNS)
-		return
-	}
-	writePublished(w, id)
-}
-
 // physicalName makes a name unique in the process, keeping the suffix that makes it FIFO.
-func (q *Queues) physicalName(logicalName string) string {
+func (q *Server) physicalName(logicalName string) string {
 	base, fifo := strings.CutSuffix(logicalName, ".fifo")
 	name := base + "-" + q.instance
 	if fifo {
@@ -249,71 +206,13 @@ func (q *Queues) physicalName(logicalName string) string {
 }
 
 // compress turns true time into the time that it takes here.
-func (q *Queues) compress(d time.Duration) time.Duration {
+func (q *Server) compress(d time.Duration) time.Duration {
 	return time.Duration(float64(d) / q.options.Scale)
 }
 
 // expand turns time that has passed here into true time.
-func (q *Queues) expand(d time.Duration) time.Duration {
+func (q *Server) expand(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * q.options.Scale)
-}
-
-// forwardSQS has goaws execute an SQS action. The caller holds goawsLock.
-func (q *Queues) forwardSQS(action string, input, output any) error {
-	body, err := json.Marshal(input)
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", action, err)
-	}
-	header := http.Header{
-		"Content-Type": {"application/x-amz-json-1.0"},
-		"X-Amz-Target": {"AmazonSQS." + action},
-	}
-	answer, err := q.forward(header, body)
-	if err != nil {
-		return fmt.Errorf("%s: %w", action, err)
-	}
-	if output == nil {
-		return nil
-	}
-	if err := json.Unmarshal(answer, output); err != nil {
-		return fmt.Errorf("decode the answer to %s: %w", action, err)
-	}
-	return nil
-}
-
-// forwardSNS has goaws execute an SNS action. The caller holds goawsLock.
-func (q *Queues) forwardSNS(form url.Values) error {
-	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
-	if _, err := q.forward(header, []byte(form.Encode())); err != nil {
-		return fmt.Errorf("%s: %w", form.Get("Action"), err)
-	}
-	return nil
-}
-
-func (q *Queues) forward(header http.Header, body []byte) ([]byte, error) {
-	models.CurrentEnvironment = models.Environment{
-		Region: q.options.Region, AccountID: q.options.AccountID,
-		EnableDuplicates: true, // this is what goaws calls deduplication in FIFO queues
-	}
-	request, err := http.NewRequest(http.MethodPost, "/", bytes.NewReader(body))
-	if err != nil {
-		return nil, fmt.Errorf("forward to goaws: %w", err)
-	}
-	request.Header = header
-	answer := newBufferedReply()
-	q.router.ServeHTTP(answer, request)
-	if answer.status != http.StatusOK {
-		return nil, fmt.Errorf("goaws answered %d: %s", answer.status, answer.body.Bytes())
-	}
-	return answer.body.Bytes(), nil
-}
-
-// asAPIError makes an error fit for an answer. Whatever a service does not refuse is its own failure.
-func asAPIError(err error) *apiError {
-	if refusal, ok := errors.AsType[*apiError](err); ok {
-		return refusal
-	}
-	return &apiError{Status: http.StatusInternalServerError, Code: "InternalError", Message: err.Error()}
 }
 
 func wholeSeconds(d time.Duration) string {

@@ -1,15 +1,11 @@
-package localaws
+package queues
 
 import (
-	"context"
 	"fmt"
 	"time"
 
 	"github.com/Admiral-Piett/goaws/app/models"
 )
-
-// pollInterval is how often this package looks whether something it waits for has come about.
-const pollInterval = 2 * time.Millisecond
 
 // holdLimit is when a message that is held would become visible if it were never released.
 const holdLimit = 24 * time.Hour
@@ -60,7 +56,7 @@ func pin(m *models.SqsMessage) {
 }
 
 // Send puts a message into a queue and returns its id.
-func (q *Queues) Send(queue Queue, body string) (messageID string, err error) {
+func (q *Server) Send(queue Queue, body string) (messageID string, err error) {
 	goawsLock.Lock()
 	defer goawsLock.Unlock()
 	if q.queues[queue.Name] == nil {
@@ -74,19 +70,19 @@ func (q *Queues) Send(queue Queue, body string) (messageID string, err error) {
 }
 
 // Messages returns all messages in a queue, whether they can be received or not, oldest first.
-func (q *Queues) Messages(queue Queue) []Message {
+func (q *Server) Messages(queue Queue) []Message {
 	goawsLock.Lock()
 	defer goawsLock.Unlock()
 	return q.messages(queue.Name)
 }
 
 // Counts returns how many messages of each state are in a queue.
-func (q *Queues) Counts(queue Queue) map[MessageState]int {
+func (q *Server) Counts(queue Queue) map[MessageState]int {
 	return countStates(q.Messages(queue))
 }
 
-// isEmpty is cheaper than counting.
-func (q *Queues) isEmpty(queue Queue) bool {
+// IsEmpty tells whether a queue has no messages at all, which is cheaper to know than how many.
+func (q *Server) IsEmpty(queue Queue) bool {
 	goawsLock.Lock()
 	defer goawsLock.Unlock()
 	empty := true
@@ -94,7 +90,7 @@ func (q *Queues) isEmpty(queue Queue) bool {
 	return empty
 }
 
-func (q *Queues) messages(name string) []Message {
+func (q *Server) messages(name string) []Message {
 	now := time.Now()
 	var messages []Message
 	withQueue(name, func(queue *models.Queue) {
@@ -105,7 +101,7 @@ func (q *Queues) messages(name string) []Message {
 	return messages
 }
 
-func (q *Queues) describe(m *models.SqsMessage, now time.Time) Message {
+func (q *Server) describe(m *models.SqsMessage, now time.Time) Message {
 	record := q.record(m.Uuid)
 	message := Message{
 		ID: m.Uuid, Body: m.MessageBody, State: Visible, Sent: record.sent,
@@ -125,7 +121,7 @@ func (q *Queues) describe(m *models.SqsMessage, now time.Time) Message {
 }
 
 // record returns what is known about a message; nothing, if it reached goaws in another way.
-func (q *Queues) record(messageID string) *messageRecord {
+func (q *Server) record(messageID string) *messageRecord {
 	if q.records[messageID] == nil {
 		q.records[messageID] = &messageRecord{sent: time.Now()}
 	}
@@ -140,7 +136,7 @@ func countStates(messages []Message) map[MessageState]int {
 	return counts
 }
 
-func (q *Queues) urlOf(name string) string {
+func (q *Server) urlOf(name string) string {
 	return fmt.Sprintf("https://sqs.%s.amazonaws.com/%s/%s", q.options.Region, q.options.AccountID, name)
 }
 
@@ -170,14 +166,4 @@ func withMessage(queue, id string, f func(*models.SqsMessage)) {
 			}
 		}
 	})
-}
-
-// waitUntil waits until done returns true, or ctx ends and then returns why.
-func waitUntil(ctx context.Context, done func() bool) error {
-	for !done() {
-		if err := sleep(ctx, pollInterval); err != nil {
-			return err
-		}
-	}
-	return nil
 }

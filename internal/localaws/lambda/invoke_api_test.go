@@ -1,4 +1,4 @@
-package localaws_test
+package lambda_test
 
 import (
 	"io"
@@ -9,14 +9,14 @@ import (
 	"testing"
 	"time"
 
-	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/lambda"
 )
 
 // The answers are those of https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html.
 func TestInvokeAPI(t *testing.T) {
 	t.Parallel()
 	var attempts results
-	f := newFunction(t, localaws.FunctionOptions{Scale: 600, OnResult: attempts.add})
+	f := newFunction(t, lambda.FunctionOptions{Scale: 600, OnResult: attempts.add})
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
 	name := f.ARN()[strings.LastIndexByte(f.ARN(), ':')+1:]
@@ -70,7 +70,7 @@ func TestInvokeAPI(t *testing.T) {
 
 func TestInvokeAPIKnowsNothingElse(t *testing.T) {
 	t.Parallel()
-	f := newFunction(t, localaws.FunctionOptions{})
+	f := newFunction(t, lambda.FunctionOptions{})
 	recorder := httptest.NewRecorder()
 	f.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/2015-03-31/functions/", nil))
 	if recorder.Code != http.StatusNotFound {

@@ -1,4 +1,4 @@
-package localaws
+package lambda
 
 import (
 	"context"
@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"appstream-ami-exporter/internal/localaws/gateway"
 )
 
 // initTimeout is how long Lambda lets a process start before it gives up.
@@ -31,7 +33,7 @@ type EnvironmentOptions struct {
 	Variables map[string]string
 
 	// Gateway is where the process finds AWS; nil leaves it without.
-	Gateway *Gateway
+	Gateway *gateway.Gateway
 
 	// OnLog, if set, is given each line that the process writes, before the invocation that wrote it
 	// returns. It must not block.
@@ -68,7 +70,7 @@ type Environment struct {
 	options  EnvironmentOptions
 	name     string
 	api      *runtimeAPI
-	endpoint *Endpoint
+	endpoint *gateway.Endpoint
 	command  *exec.Cmd
 	pipes    []*logPipe
 	launched chan struct{} // closed when the process runs
@@ -210,9 +212,7 @@ func (e *Environment) variables() []string {
 		"AWS_EC2_METADATA_DISABLED":   "true",
 	}
 	if e.endpoint != nil {
-		for _, service := range []string{"APPSTREAM", "SNS", "SQS"} {
-			all["AWS_ENDPOINT_URL_"+service] = e.endpoint.URL()
-		}
+		all["AWS_ENDPOINT_URL"] = e.endpoint.URL()
 	}
 	maps.Copy(all, o.Variables)
 	var list []string

@@ -1,4 +1,4 @@
-package localaws
+package gateway
 
 import "time"
 

@@ -1,4 +1,4 @@
-package localaws
+package lambda
 
 import (
 	"encoding/base64"

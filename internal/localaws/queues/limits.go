@@ -1,4 +1,4 @@
-package localaws
+package queues
 
 import (
 	"encoding/json"
@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/Admiral-Piett/goaws/app/models"
+
+	"appstream-ami-exporter/internal/localaws/awsreply"
 )
 
 // The limits of SQS and SNS, which goaws does not enforce.
@@ -35,23 +37,23 @@ func checkSend(input sqsInput) error {
 	fifo := strings.HasSuffix(input.QueueURL, ".fifo")
 	switch {
 	case input.MessageBody == "":
-		return refuse("MissingParameter", "The request must contain the parameter MessageBody.")
+		return awsreply.Refuse("MissingParameter", "The request must contain the parameter MessageBody.")
 	case size > maxMessageBytes:
-		return refuse("InvalidParameterValue",
+		return awsreply.Refuse("InvalidParameterValue",
 			"One or more parameters are invalid. Reason: Message must be shorter than %d bytes.", maxMessageBytes)
 	case !sqsText.MatchString(input.MessageBody):
-		return refuse("InvalidMessageContents", "The message contains characters outside the allowed set.")
+		return awsreply.Refuse("InvalidMessageContents", "The message contains characters outside the allowed set.")
 	case len(input.MessageAttributes) > 10:
-		return refuse("InvalidParameterValue", "Number of message attributes [%d] exceeds the allowed maximum [10].",
+		return awsreply.Refuse("InvalidParameterValue", "Number of message attributes [%d] exceeds the allowed maximum [10].",
 			len(input.MessageAttributes))
 	case input.DelaySeconds != nil && (*input.DelaySeconds < 0 || *input.DelaySeconds > maxDelaySeconds):
-		return refuse("InvalidParameterValue", "Value %d for parameter DelaySeconds is invalid. "+
+		return awsreply.Refuse("InvalidParameterValue", "Value %d for parameter DelaySeconds is invalid. "+
 			"Reason: DelaySeconds must be >= 0 and <= %d.", *input.DelaySeconds, maxDelaySeconds)
 	case fifo && input.DelaySeconds != nil && *input.DelaySeconds > 0:
-		return refuse("InvalidParameterValue", "Value %d for parameter DelaySeconds is invalid. "+
+		return awsreply.Refuse("InvalidParameterValue", "Value %d for parameter DelaySeconds is invalid. "+
 			"Reason: The request include parameter that is not valid for this queue type.", *input.DelaySeconds)
 	case fifo && input.MessageGroupID == "":
-		return refuse("MissingParameter", "The request must contain the parameter MessageGroupId.")
+		return awsreply.Refuse("MissingParameter", "The request must contain the parameter MessageGroupId.")
 	}
 	return nil
 }
@@ -61,19 +63,19 @@ func checkBatch(entries []sqsInput) error {
 	size := 0
 	for _, entry := range entries {
 		if seen[entry.ID] {
-			return refuse("BatchEntryIdsNotDistinct", "Id %s repeated.", entry.ID)
+			return awsreply.Refuse("BatchEntryIdsNotDistinct", "Id %s repeated.", entry.ID)
 		}
 		seen[entry.ID] = true
 		size += messageBytes(entry.MessageBody, entry.MessageAttributes)
 	}
 	switch {
 	case len(entries) == 0:
-		return refuse("EmptyBatchRequest", "There should be at least one entry in the request.")
+		return awsreply.Refuse("EmptyBatchRequest", "There should be at least one entry in the request.")
 	case len(entries) > 10:
-		return refuse("TooManyEntriesInBatchRequest",
+		return awsreply.Refuse("TooManyEntriesInBatchRequest",
 			"Maximum number of entries per request are 10. You have sent %d.", len(entries))
 	case size > maxMessageBytes:
-		return refuse("BatchRequestTooLong",
+		return awsreply.Refuse("BatchRequestTooLong",
 			"Batch requests cannot be longer than %d bytes. You have sent %d bytes.", maxMessageBytes, size)
 	}
 	return nil
@@ -83,18 +85,18 @@ func checkBatch(entries []sqsInput) error {
 func checkHandle(handle string) (messageID string, err error) {
 	id, _, ok := strings.Cut(handle, "#")
 	if !ok {
-		return "", refuse("ReceiptHandleIsInvalid", "The input receipt handle %q is not a valid receipt handle.", handle)
+		return "", awsreply.Refuse("ReceiptHandleIsInvalid", "The input receipt handle %q is not a valid receipt handle.", handle)
 	}
 	return id, nil
 }
 
 func checkVisibility(seconds *int) (time.Duration, error) {
 	if seconds == nil {
-		return 0, refuse("MissingParameter", "The request must contain the parameter VisibilityTimeout.")
+		return 0, awsreply.Refuse("MissingParameter", "The request must contain the parameter VisibilityTimeout.")
 	}
 	timeout := time.Duration(*seconds) * time.Second
 	if timeout < 0 || timeout > maxVisibility {
-		return 0, refuse("InvalidParameterValue", "Value %d for parameter VisibilityTimeout is invalid. "+
+		return 0, awsreply.Refuse("InvalidParameterValue", "Value %d for parameter VisibilityTimeout is invalid. "+
 			"Reason: VisibilityTimeout must be between 0 and %d.", *seconds, int(maxVisibility.Seconds()))
 	}
 	return timeout, nil
@@ -104,13 +106,13 @@ func checkVisibility(seconds *int) (time.Duration, error) {
 func checkPublish(form url.Values, attributes map[string]models.MessageAttribute) error {
 	message := form.Get("Message")
 	if message == "" {
-		return refuse("InvalidParameter", "Invalid parameter: Empty message")
+		return awsreply.Refuse("InvalidParameter", "Invalid parameter: Empty message")
 	}
 	if messageBytes(message, attributes) > maxMessageBytes {
-		return refuse("InvalidParameter", "Invalid parameter: Message too long")
+		return awsreply.Refuse("InvalidParameter", "Invalid parameter: Message too long")
 	}
 	if form.Has("Subject") && !isSubject(form.Get("Subject")) {
-		return refuse("InvalidParameter", "Invalid parameter: Subject")
+		return awsreply.Refuse("InvalidParameter", "Invalid parameter: Subject")
 	}
 	if err := checkStructure(form.Get("MessageStructure"), message); err != nil {
 		return err
@@ -140,14 +142,14 @@ func checkStructure(structure, message string) error {
 		return nil
 	case "json":
 	default:
-		return refuse("InvalidParameter", "Invalid parameter: MessageStructure")
+		return awsreply.Refuse("InvalidParameter", "Invalid parameter: MessageStructure")
 	}
 	var byProtocol map[string]any
 	if err := json.Unmarshal([]byte(message), &byProtocol); err != nil {
-		return refuse("InvalidParameter", "Invalid parameter: Message Structure - JSON message body failed to parse")
+		return awsreply.Refuse("InvalidParameter", "Invalid parameter: Message Structure - JSON message body failed to parse")
 	}
 	if _, ok := byProtocol["default"].(string); !ok {
-		return refuse("InvalidParameter", "Invalid parameter: Message Structure - No default entry in JSON message body")
+		return awsreply.Refuse("InvalidParameter", "Invalid parameter: Message Structure - No default entry in JSON message body")
 	}
 	return nil
 }
@@ -158,23 +160,23 @@ func checkAttribute(name string, attribute models.MessageAttribute) error {
 	case !snsAttributeName.MatchString(name),
 		strings.HasPrefix(name, "."), strings.HasSuffix(name, "."), strings.Contains(name, ".."),
 		strings.HasPrefix(lower, "aws."), strings.HasPrefix(lower, "amazon."):
-		return refuse("ParameterValueInvalid", "The message attribute name %q is invalid.", name)
+		return awsreply.Refuse("ParameterValueInvalid", "The message attribute name %q is invalid.", name)
 	case attribute.StringValue == "" && attribute.BinaryValue == "":
-		return refuse("ParameterValueInvalid", "The message attribute '%s' must contain non-empty message "+
+		return awsreply.Refuse("ParameterValueInvalid", "The message attribute '%s' must contain non-empty message "+
 			"attribute value for message attribute type '%s'.", name, attribute.DataType)
 	}
 	switch attribute.DataType {
 	case "String", "Binary":
 	case "String.Array":
 		if !json.Valid([]byte(attribute.StringValue)) {
-			return refuse("ParameterValueInvalid", "The message attribute '%s' is not a JSON array.", name)
+			return awsreply.Refuse("ParameterValueInvalid", "The message attribute '%s' is not a JSON array.", name)
 		}
 	case "Number":
 		if _, err := strconv.ParseFloat(attribute.StringValue, 64); err != nil {
-			return refuse("ParameterValueInvalid", "Could not cast message attribute '%s' value to number.", name)
+			return awsreply.Refuse("ParameterValueInvalid", "Could not cast message attribute '%s' value to number.", name)
 		}
 	default:
-		return refuse("ParameterValueInvalid",
+		return awsreply.Refuse("ParameterValueInvalid",
 			"The message attribute '%s' has an invalid message attribute type %q.", name, attribute.DataType)
 	}
 	return nil
@@ -184,21 +186,21 @@ func checkFIFO(form url.Values) error {
 	group, deduplication := form.Get("MessageGroupId"), form.Get("MessageDeduplicationId")
 	if !strings.HasSuffix(form.Get("TopicArn"), ".fifo") {
 		if deduplication != "" {
-			return refuse("InvalidParameter", "Invalid parameter: MessageDeduplicationId Reason: The request "+
+			return awsreply.Refuse("InvalidParameter", "Invalid parameter: MessageDeduplicationId Reason: The request "+
 				"includes MessageDeduplicationId parameter that is not valid for this topic type")
 		}
 		return nil
 	}
 	switch {
 	case group == "":
-		return refuse("InvalidParameter", "Invalid parameter: The MessageGroupId parameter is required for FIFO topics")
+		return awsreply.Refuse("InvalidParameter", "Invalid parameter: The MessageGroupId parameter is required for FIFO topics")
 	case deduplication == "":
-		return refuse("InvalidParameter", "Invalid parameter: The topic should either have "+
+		return awsreply.Refuse("InvalidParameter", "Invalid parameter: The topic should either have "+
 			"ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly")
 	case len(group) > maxFIFOID || !snsFIFOID.MatchString(group):
-		return refuse("InvalidParameter", "Invalid parameter: MessageGroupId")
+		return awsreply.Refuse("InvalidParameter", "Invalid parameter: MessageGroupId")
 	case len(deduplication) > maxFIFOID || !snsFIFOID.MatchString(deduplication):
-		return refuse("InvalidParameter", "Invalid parameter: MessageDeduplicationId")
+		return awsreply.Refuse("InvalidParameter", "Invalid parameter: MessageDeduplicationId")
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package localaws
+package lambda
 
 import (
 	"encoding/json"
@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"appstream-ami-exporter/internal/localaws/wait"
 )
 
 // failureRecord is what an on-failure destination is sent.
@@ -64,15 +66,15 @@ func (f *Function) deliver(requestID string, payload []byte) {
 			return
 		}
 		// Lambda waits one minute before the second attempt, and two before the third.
-		wait := time.Duration(float64(attempt) * float64(time.Minute) / f.options.Scale)
-		if sleep(f.ctx, wait) != nil {
+		pause := time.Duration(float64(attempt) * float64(time.Minute) / f.options.Scale)
+		if wait.For(f.ctx, pause) != nil {
 			return // closed
 		}
 	}
 }
 
 // sendFailure tells the on-failure destination, if there is one.
-func (f *Function) sendFailure(result InvokeResult) {
+func (f *Function) sendFailure(result Result) {
 	if f.options.OnFailure == nil || f.ctx.Err() != nil {
 		return
 	}
@@ -89,7 +91,7 @@ func (f *Function) sendFailure(result InvokeResult) {
 	}
 	body, err := json.Marshal(record)
 	if err == nil {
-		_, err = f.options.Queues.Send(*f.options.OnFailure, string(body))
+		err = f.options.OnFailure(body)
 	}
 	if err != nil {
 		// Lambda counts DestinationDeliveryFailures and drops the record.

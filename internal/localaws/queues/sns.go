@@ -1,4 +1,4 @@
-package localaws
+package queues
 
 import (
 	"encoding/json"
@@ -11,6 +11,8 @@ import (
 
 	"github.com/Admiral-Piett/goaws/app/models"
 	"github.com/google/uuid"
+
+	"appstream-ami-exporter/internal/localaws/awsreply"
 )
 
 // deduplicationPeriod is how long a FIFO topic remembers what it was given.
@@ -64,7 +66,7 @@ type Notification struct {
 
 // Notifications returns what topics have delivered to the queue, oldest first. The subscription must not be
 // raw: only the envelope has a Subject.
-func (q *Queues) Notifications(queue Queue) ([]Notification, error) {
+func (q *Server) Notifications(queue Queue) ([]Notification, error) {
 	var notifications []Notification
 	for _, message := range q.Messages(queue) {
 		var e envelope
@@ -84,15 +86,15 @@ func (q *Queues) Notifications(queue Queue) ([]Notification, error) {
 }
 
 // callSNS executes Publish, the only action that is open to clients, and returns the message id.
-func (q *Queues) callSNS(form url.Values) (messageID string, err error) {
+func (q *Server) callSNS(form url.Values) (messageID string, err error) {
 	if action := form.Get("Action"); action != "Publish" {
-		return "", refuse("InvalidAction", "The action %s is not available here.", action)
+		return "", awsreply.Refuse("InvalidAction", "The action %s is not available here.", action)
 	}
 	goawsLock.Lock()
 	defer goawsLock.Unlock()
 	topic := q.topics[form.Get("TopicArn")]
 	if topic == nil {
-		return "", &apiError{Status: http.StatusNotFound, Code: "NotFound", Message: "Topic does not exist"}
+		return "", &awsreply.Error{Status: http.StatusNotFound, Code: "NotFound", Message: "Topic does not exist"}
 	}
 	attributes := formAttributes(form)
 	if err := checkPublish(form, attributes); err != nil {
@@ -119,7 +121,7 @@ func (q *Queues) callSNS(form url.Values) (messageID string, err error) {
 
 // adopt finishes what goaws has delivered to a subscribed queue: it neither gives the message a time or
 // a group, nor writes the envelope as AWS does.
-func (q *Queues) adopt(s subscription, id string, form url.Values, now time.Time) {
+func (q *Server) adopt(s subscription, id string, form url.Values, now time.Time) {
 	withQueue(s.queue, func(queue *models.Queue) {
 		// New messages are at the end, after those that have a record.
 		for i := len(queue.Messages) - 1; i >= 0; i-- {

@@ -1,4 +1,6 @@
-package localaws
+// Package lambda runs a compiled function as AWS Lambda does: behind the Runtime API, in execution environments that are
+// processes, invoked directly, asynchronously with retries, and by an event source mapping.
+package lambda
 
 import (
 	"context"
@@ -12,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"appstream-ami-exporter/internal/localaws/wait"
 )
 
 // errClosed says that a function takes no more invocations.
@@ -48,19 +52,18 @@ type FunctionOptions struct {
 	// MaximumRetryAttempts is how often a failed asynchronous invocation is tried again; nil means 2.
 	MaximumRetryAttempts *int
 
-	// OnFailure, if set, is the queue that gets the record of an asynchronous invocation that failed for good.
-	OnFailure *Queue
-	Queues    *Queues // holds the OnFailure queue
+	// OnFailure, if set, is the destination of the record of an asynchronous invocation that failed for good.
+	OnFailure func(record []byte) error
 
 	// Scale compresses the waits before retries; zero means 1, real time.
 	Scale float64
 
 	// OnResult, if set, is told of every attempt. It must not block.
-	OnResult func(InvokeResult)
+	OnResult func(Result)
 }
 
-// InvokeResult is the outcome of one attempt at an invocation.
-type InvokeResult struct {
+// Result is the outcome of one attempt at an invocation.
+type Result struct {
 	RequestID string
 	Attempt   int    // counts from 1; an asynchronous invocation may have several
 	Event     []byte // what the function was given
@@ -78,7 +81,7 @@ type InvokeResult struct {
 }
 
 // Failed says whether the attempt failed.
-func (r InvokeResult) Failed() bool { return r.FunctionError != "" }
+func (r Result) Failed() bool { return r.FunctionError != "" }
 
 // NewFunction deploys a function; its first process is started by the first invocation.
 func NewFunction(options FunctionOptions) *Function {
@@ -131,9 +134,9 @@ func (f *Function) Warm(ctx context.Context) error {
 
 // Invoke runs the function once and waits for the result. The context bounds the wait for a free
 // environment; a running invocation ends by itself or by its timeout. An error means that the function was not run.
-func (f *Function) Invoke(ctx context.Context, payload []byte) (InvokeResult, error) {
+func (f *Function) Invoke(ctx context.Context, payload []byte) (Result, error) {
 	if err := f.acquire(ctx); err != nil {
-		return InvokeResult{}, err
+		return Result{}, err
 	}
 	defer f.release()
 	return f.run(uuid.NewString(), 1, payload), nil
@@ -148,7 +151,7 @@ func (f *Function) Idle() bool {
 
 // Wait waits until the function is idle.
 func (f *Function) Wait(ctx context.Context) error {
-	if err := waitUntil(ctx, f.Idle); err != nil {
+	if err := wait.Until(ctx, f.Idle); err != nil {
 		return fmt.Errorf("wait for the function: %w", err)
 	}
 	return nil
@@ -194,10 +197,10 @@ func (f *Function) acquire(ctx context.Context) error {
 func (f *Function) release() { <-f.slots }
 
 // run makes one attempt. The caller has acquired a slot.
-func (f *Function) run(requestID string, attempt int, payload []byte) InvokeResult {
+func (f *Function) run(requestID string, attempt int, payload []byte) Result {
 	f.count(1)
 	defer f.count(-1)
-	result := InvokeResult{RequestID: requestID, Attempt: attempt, Event: payload, Started: time.Now()}
+	result := Result{RequestID: requestID, Attempt: attempt, Event: payload, Started: time.Now()}
 	inv := invocation{
 		requestID: requestID, payload: payload, functionARN: f.ARN(), traceID: traceID(result.Started),
 	}
@@ -221,7 +224,7 @@ func (f *Function) run(requestID string, attempt int, payload []byte) InvokeResu
 }
 
 // fail fills in the fields that describe an error.
-func (r *InvokeResult) fail(failure outcome) {
+func (r *Result) fail(failure outcome) {
 	var e functionError
 	// A runtime may report an error in any form; then there is only the payload.
 	_ = json.Unmarshal(failure.payload, &e)

@@ -1,4 +1,4 @@
-package localaws
+package lambda
 
 import (
 	"io"
@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+
+	"appstream-ami-exporter/internal/localaws/awsreply"
 )
 
 // The longest payloads that Lambda's Invoke takes.
@@ -19,9 +21,7 @@ const (
 // https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := f.serveInvoke(w, r); err != nil {
-		failure := asAPIError(err)
-		w.Header().Set("X-Amzn-ErrorType", failure.Code)
-		failure.write(w, "lambda")
+		awsreply.AsError(err).Write(w, r)
 	}
 }
 
@@ -29,10 +29,10 @@ func (f *Function) serveInvoke(w http.ResponseWriter, r *http.Request) error {
 	name, ok := strings.CutPrefix(r.URL.Path, "/2015-03-31/functions/")
 	name, suffix := strings.CutSuffix(name, "/invocations")
 	if r.Method != http.MethodPost || !ok || !suffix {
-		return &apiError{Status: http.StatusNotFound, Code: "UnknownOperationException", Message: "Only Invoke is available here."}
+		return &awsreply.Error{Status: http.StatusNotFound, Code: "UnknownOperationException", Message: "Only Invoke is available here."}
 	}
 	if name != f.options.Environment.FunctionName && name != f.ARN() {
-		return &apiError{Status: http.StatusNotFound, Code: "ResourceNotFoundException", Message: "Function not found: " + name}
+		return &awsreply.Error{Status: http.StatusNotFound, Code: "ResourceNotFoundException", Message: "Function not found: " + name}
 	}
 	kind, limit := r.Header.Get("X-Amz-Invocation-Type"), maxRequest
 	if kind == "Event" {
@@ -40,10 +40,10 @@ func (f *Function) serveInvoke(w http.ResponseWriter, r *http.Request) error {
 	}
 	payload, err := io.ReadAll(io.LimitReader(r.Body, int64(limit)+1))
 	if err != nil {
-		return refuse("InvalidRequestContentException", "the payload could not be read: %v", err)
+		return awsreply.Refuse("InvalidRequestContentException", "the payload could not be read: %v", err)
 	}
 	if len(payload) > limit {
-		return &apiError{Status: http.StatusRequestEntityTooLarge, Code: "RequestTooLargeException", Message: "the payload is too large"}
+		return &awsreply.Error{Status: http.StatusRequestEntityTooLarge, Code: "RequestTooLargeException", Message: "the payload is too large"}
 	}
 	if len(payload) == 0 {
 		payload = []byte("{}")
@@ -55,7 +55,7 @@ func (f *Function) serveInvoke(w http.ResponseWriter, r *http.Request) error {
 	case "", "RequestResponse":
 		result, err := f.Invoke(r.Context(), payload)
 		if err != nil {
-			return &apiError{Status: http.StatusInternalServerError, Code: "ServiceException", Message: err.Error()}
+			return &awsreply.Error{Status: http.StatusInternalServerError, Code: "ServiceException", Message: err.Error()}
 		}
 		if result.Failed() {
 			w.Header().Set("X-Amz-Function-Error", result.FunctionError)
@@ -68,7 +68,7 @@ func (f *Function) serveInvoke(w http.ResponseWriter, r *http.Request) error {
 	case "DryRun":
 		w.WriteHeader(http.StatusNoContent)
 	default:
-		return refuse("InvalidParameterValueException", "the invocation type %q is not known", kind)
+		return awsreply.Refuse("InvalidParameterValueException", "the invocation type %q is not known", kind)
 	}
 	return nil
 }

@@ -1,22 +1,21 @@
-package localaws_test
+package lambda_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/smithy-go"
-
-	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/gateway"
+	"appstream-ami-exporter/internal/localaws/lambda"
+	"appstream-ami-exporter/internal/localaws/queues"
 )
 
 const (
@@ -24,7 +23,7 @@ const (
 	accountID = "123456789012"
 )
 
-// latency keeps smithy-go from dropping connections; see GatewayOptions.
+// latency keeps smithy-go from dropping connections; see gateway.Options.
 const latency = 2 * time.Millisecond
 
 // probeBinary builds testdata/probe once for all tests and returns its path.
@@ -54,17 +53,17 @@ func TestMain(m *testing.M) {
 }
 
 // probeEnvironment describes an environment that runs the probe.
-func probeEnvironment(t *testing.T) localaws.EnvironmentOptions {
+func probeEnvironment(t *testing.T) lambda.EnvironmentOptions {
 	t.Helper()
 	binary, err := probeBinary()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return localaws.EnvironmentOptions{Binary: binary, FunctionName: "probe", Region: region, AccountID: accountID}
+	return lambda.EnvironmentOptions{Binary: binary, FunctionName: "probe", Region: region, AccountID: accountID}
 }
 
 // newFunction deploys a function and removes it when the test ends.
-func newFunction(t *testing.T, options localaws.FunctionOptions) *localaws.Function {
+func newFunction(t *testing.T, options lambda.FunctionOptions) *lambda.Function {
 	t.Helper()
 	if options.Environment.Binary == "" {
 		options.Environment = probeEnvironment(t)
@@ -72,19 +71,19 @@ func newFunction(t *testing.T, options localaws.FunctionOptions) *localaws.Funct
 	if options.Timeout == 0 {
 		options.Timeout = 30 * time.Second // nothing but a test's purpose should time out, on a slow machine either
 	}
-	f := localaws.NewFunction(options)
+	f := lambda.NewFunction(options)
 	t.Cleanup(f.Close)
 	return f
 }
 
-func newQueues(t *testing.T, scale float64) *localaws.Queues {
+func newQueues(t *testing.T, scale float64) *queues.Server {
 	t.Helper()
-	q := localaws.NewQueues(localaws.QueuesOptions{Region: region, AccountID: accountID, Scale: scale})
+	q := queues.New(queues.Options{Region: region, AccountID: accountID, Scale: scale})
 	t.Cleanup(q.Close)
 	return q
 }
 
-func createQueue(t *testing.T, q *localaws.Queues, name string, options localaws.QueueOptions) localaws.Queue {
+func createQueue(t *testing.T, q *queues.Server, name string, options queues.QueueOptions) queues.Queue {
 	t.Helper()
 	queue, err := q.CreateQueue(name, options)
 	if err != nil {
@@ -93,7 +92,7 @@ func createQueue(t *testing.T, q *localaws.Queues, name string, options localaws
 	return queue
 }
 
-func createTopic(t *testing.T, q *localaws.Queues, name string) localaws.Topic {
+func createTopic(t *testing.T, q *queues.Server, name string) queues.Topic {
 	t.Helper()
 	topic, err := q.CreateTopic(name)
 	if err != nil {
@@ -102,7 +101,7 @@ func createTopic(t *testing.T, q *localaws.Queues, name string) localaws.Topic {
 	return topic
 }
 
-func send(t *testing.T, q *localaws.Queues, queue localaws.Queue, body string) string {
+func send(t *testing.T, q *queues.Server, queue queues.Queue, body string) string {
 	t.Helper()
 	id, err := q.Send(queue, body)
 	if err != nil {
@@ -111,34 +110,40 @@ func send(t *testing.T, q *localaws.Queues, queue localaws.Queue, body string) s
 	return id
 }
 
-func newGateway(t *testing.T, options localaws.GatewayOptions) *localaws.Gateway {
+// sendTo is a destination for failures.
+func sendTo(q *queues.Server, queue queues.Queue) func([]byte) error {
+	return func(record []byte) error {
+		_, err := q.Send(queue, string(record))
+		return err
+	}
+}
+
+// countingAppStream answers every call with an empty result and counts them.
+type countingAppStream struct{ calls atomic.Int32 }
+
+func (a *countingAppStream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a.calls.Add(1)
+	_, _ = io.Copy(io.Discard, r.Body)
+	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+	_, _ = io.WriteString(w, "{}")
+}
+
+// services are what the probe calls; AppStream does nothing.
+func services(q *queues.Server) []gateway.Service {
+	return []gateway.Service{
+		{SigningName: "appstream", Handler: new(countingAppStream)}, {SigningName: "sns", Handler: q}, {SigningName: "sqs", Handler: q},
+	}
+}
+
+func newGateway(t *testing.T, services ...gateway.Service) *gateway.Gateway {
 	t.Helper()
-	options.Latency = latency
-	g := localaws.NewGateway(options)
+	g := gateway.New(gateway.Options{Latency: latency}, services...)
 	t.Cleanup(func() {
 		if err := g.Close(); err != nil {
 			t.Error(err)
 		}
 	})
 	return g
-}
-
-// clientConfig configures SDK clients of the test itself.
-func clientConfig(t *testing.T, g *localaws.Gateway) aws.Config {
-	t.Helper()
-	endpoint, err := g.Listen(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := &http.Client{Transport: &http.Transport{}}
-	t.Cleanup(client.CloseIdleConnections)
-	return aws.Config{
-		Region:           region,
-		BaseEndpoint:     aws.String(endpoint.URL()),
-		Credentials:      credentials.NewStaticCredentialsProvider("local", "local", ""),
-		RetryMaxAttempts: 1,
-		HTTPClient:       client,
-	}
 }
 
 // within returns a context that ends before the test binary would.
@@ -157,12 +162,4 @@ func eventually(t *testing.T, what string, condition func() bool) {
 			t.Fatalf("never: %s", what)
 		}
 	}
-}
-
-// errorCode returns the code of an error that AWS answered, or "" if it is none.
-func errorCode(err error) string {
-	if apiError, ok := errors.AsType[smithy.APIError](err); ok {
-		return apiError.ErrorCode()
-	}
-	return ""
 }

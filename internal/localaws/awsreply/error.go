@@ -1,60 +1,55 @@
-package localaws
+package awsreply
 
 import (
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/google/uuid"
 )
 
-// The services that the gateway knows, by the prefix of their IAM actions.
-const (
-	serviceAppStream = "appstream"
-	serviceSNS       = "sns"
-	serviceSQS       = "sqs"
-)
-
-// apiError is a service's refusal of a call.
-type apiError struct {
+// Error is a service's refusal of a call.
+type Error struct {
 	Status  int // zero means 400
 	Code    string
 	Message string
 }
 
-func (e *apiError) Error() string {
-	return fmt.Sprintf("%s: %s", e.Code, e.Message)
+func (e *Error) Error() string { return e.Code + ": " + e.Message }
+
+// Refuse makes the error of a caller's mistake.
+func Refuse(code, format string, args ...any) *Error {
+	return &Error{Status: http.StatusBadRequest, Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// refuse makes the error of a caller's mistake.
-func refuse(code, format string, args ...any) *apiError {
-	return &apiError{Status: http.StatusBadRequest, Code: code, Message: fmt.Sprintf(format, args...)}
-}
-
-// fault says whose mistake the error is, in the words of the AWS query protocol.
-func (e *apiError) fault() string {
-	if e.Status >= http.StatusInternalServerError {
-		return "Receiver"
+// AsError makes an error fit for an answer. Whatever a service does not refuse is its own failure.
+func AsError(err error) *Error {
+	if refusal, ok := errors.AsType[*Error](err); ok {
+		return refusal
 	}
-	return "Sender"
+	return &Error{Status: http.StatusInternalServerError, Code: "InternalError", Message: err.Error()}
 }
 
-// write answers a call with the error in the service's own wire format.
-func (e *apiError) write(w http.ResponseWriter, service string) {
-	switch service {
-	case serviceSNS:
-		e.writeXML(w)
-	case serviceSQS:
+// Write answers a request with the error, in the protocol of the request.
+func (e *Error) Write(w http.ResponseWriter, r *http.Request) {
+	target := r.Header.Get("X-Amz-Target")
+	switch {
+	case strings.HasPrefix(target, "AmazonSQS."):
 		// SDKs that grew up with the query protocol take the code from this header.
 		w.Header().Set("X-Amzn-Query-Error", sqsQueryCode(e.Code)+";"+e.fault())
 		e.writeJSON(w, "application/x-amz-json-1.0", "com.amazonaws.sqs#")
+	case target == "" && strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded"):
+		e.writeXML(w)
 	default:
+		w.Header().Set("X-Amzn-ErrorType", e.Code)
 		e.writeJSON(w, "application/x-amz-json-1.1", "")
 	}
 }
 
-func (e *apiError) writeJSON(w http.ResponseWriter, contentType, namespace string) {
+func (e *Error) writeJSON(w http.ResponseWriter, contentType, namespace string) {
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("X-Amzn-RequestId", uuid.NewString())
 	w.WriteHeader(e.status())
@@ -62,14 +57,14 @@ func (e *apiError) writeJSON(w http.ResponseWriter, contentType, namespace strin
 	_ = json.NewEncoder(w).Encode(map[string]string{"__type": namespace + e.Code, "message": e.Message})
 }
 
-func (e *apiError) writeXML(w http.ResponseWriter) {
+func (e *Error) writeXML(w http.ResponseWriter) {
 	type detail struct {
 		Type    string
 		Code    string
 		Message string
 	}
 	answer := struct {
-		XMLName   xml.Name `xml:"http://sns.amazonaws.com/doc/2010-03-31/ ErrorResponse"`
+		XMLName   xml.Name `xml:"ErrorResponse"`
 		Error     detail
 		RequestID string `xml:"RequestId"`
 	}{
@@ -81,11 +76,22 @@ func (e *apiError) writeXML(w http.ResponseWriter) {
 	_ = xml.NewEncoder(w).Encode(answer)
 }
 
-func (e *apiError) status() int {
+func (e *Error) status() int {
 	if e.Status == 0 {
 		return http.StatusBadRequest
 	}
 	return e.Status
+}
+
+// SenderFault tells whether the error is the caller's mistake.
+func (e *Error) SenderFault() bool { return e.status() < http.StatusInternalServerError }
+
+// fault says whose mistake the error is, in the words of the query protocol.
+func (e *Error) fault() string {
+	if e.SenderFault() {
+		return "Sender"
+	}
+	return "Receiver"
 }
 
 // sqsQueryCode gives the code that the query protocol had for an SQS error before it was renamed.

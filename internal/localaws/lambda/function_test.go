@@ -1,4 +1,4 @@
-package localaws_test
+package lambda_test
 
 import (
 	"context"
@@ -12,34 +12,36 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/gateway"
+	"appstream-ami-exporter/internal/localaws/lambda"
+	"appstream-ami-exporter/internal/localaws/queues"
 )
 
 // results collects the attempts of a function.
 type results struct {
 	mu  sync.Mutex
-	all []localaws.InvokeResult
+	all []lambda.Result
 }
 
-func (r *results) add(result localaws.InvokeResult) {
+func (r *results) add(result lambda.Result) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.all = append(r.all, result)
 }
 
-func (r *results) list() []localaws.InvokeResult {
+func (r *results) list() []lambda.Result {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return append([]localaws.InvokeResult(nil), r.all...)
+	return append([]lambda.Result(nil), r.all...)
 }
 
 func TestInvokeAsyncRetriesThenTellsTheDestination(t *testing.T) {
 	t.Parallel()
 	const scale = 600 // a minute is 100 ms
 	q := newQueues(t, scale)
-	failed := createQueue(t, q, "failed", localaws.QueueOptions{})
+	failed := createQueue(t, q, "failed", queues.QueueOptions{})
 	var attempts results
-	f := newFunction(t, localaws.FunctionOptions{Scale: scale, OnFailure: &failed, Queues: q, OnResult: attempts.add})
+	f := newFunction(t, lambda.FunctionOptions{Scale: scale, OnFailure: sendTo(q, failed), OnResult: attempts.add})
 
 	id := f.InvokeAsync([]byte(`{"do":"fail","text":"no luck"}`))
 	if f.Idle() {
@@ -95,9 +97,9 @@ func TestInvokeAsyncRetriesThenTellsTheDestination(t *testing.T) {
 func TestInvokeAsyncStopsAtSuccess(t *testing.T) {
 	t.Parallel()
 	q := newQueues(t, 1)
-	failed := createQueue(t, q, "failed", localaws.QueueOptions{})
+	failed := createQueue(t, q, "failed", queues.QueueOptions{})
 	var attempts results
-	f := newFunction(t, localaws.FunctionOptions{OnFailure: &failed, Queues: q, OnResult: attempts.add})
+	f := newFunction(t, lambda.FunctionOptions{OnFailure: sendTo(q, failed), OnResult: attempts.add})
 	f.InvokeAsync([]byte(`{"do":"echo"}`))
 	if err := f.Wait(within(t, time.Minute)); err != nil {
 		t.Fatal(err)
@@ -113,8 +115,8 @@ func TestInvokeAsyncStopsAtSuccess(t *testing.T) {
 func TestInvokeAsyncWithoutRetries(t *testing.T) {
 	t.Parallel()
 	q := newQueues(t, 1)
-	failed := createQueue(t, q, "failed", localaws.QueueOptions{})
-	f := newFunction(t, localaws.FunctionOptions{MaximumRetryAttempts: new(0), OnFailure: &failed, Queues: q})
+	failed := createQueue(t, q, "failed", queues.QueueOptions{})
+	f := newFunction(t, lambda.FunctionOptions{MaximumRetryAttempts: new(0), OnFailure: sendTo(q, failed)})
 	f.InvokeAsync([]byte(`not JSON`))
 	if err := f.Wait(within(t, time.Minute)); err != nil {
 		t.Fatal(err)
@@ -133,7 +135,7 @@ func TestInvokeAsyncWithoutRetries(t *testing.T) {
 func TestFunctionLimitsConcurrency(t *testing.T) {
 	t.Parallel()
 	var attempts results
-	f := newFunction(t, localaws.FunctionOptions{MaximumConcurrency: 2, OnResult: attempts.add})
+	f := newFunction(t, lambda.FunctionOptions{MaximumConcurrency: 2, OnResult: attempts.add})
 	for range 4 {
 		f.InvokeAsync([]byte(`{"do":"sleep","millis":100}`))
 	}
@@ -158,7 +160,7 @@ func TestFunctionLimitsConcurrency(t *testing.T) {
 
 func TestFunctionClose(t *testing.T) {
 	t.Parallel()
-	f := newFunction(t, localaws.FunctionOptions{})
+	f := newFunction(t, lambda.FunctionOptions{})
 	if err := f.Warm(within(t, time.Minute)); err != nil {
 		t.Fatal(err)
 	}
@@ -179,28 +181,28 @@ func TestFunctionClose(t *testing.T) {
 func TestKillHitsTheCaller(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		kind        localaws.EffectKind
+		kind        gateway.EffectKind
 		wantReached int32
-	}{{localaws.KillBefore, 1}, {localaws.KillAfter, 2}} {
+	}{{gateway.KillBefore, 1}, {gateway.KillAfter, 2}} {
 		t.Run(fmt.Sprint(tt.kind), func(t *testing.T) {
 			t.Parallel()
 			backend := new(countingAppStream)
 			options := probeEnvironment(t)
-			options.Gateway = newGateway(t, localaws.GatewayOptions{AppStream: backend})
+			options.Gateway = newGateway(t, gateway.Service{SigningName: "appstream", Handler: backend})
 			// The first call waits until the second has died.
 			died := make(chan struct{})
-			options.Gateway.SetFault(func(c localaws.Call) localaws.Effect {
+			options.Gateway.SetFault(func(c gateway.Call) gateway.Effect {
 				if c.Number == 2 {
-					return localaws.Effect{Kind: tt.kind}
+					return gateway.Effect{Kind: tt.kind}
 				}
 				select {
 				case <-died:
 				case <-time.After(20 * time.Second):
 				}
-				return localaws.Effect{}
+				return gateway.Effect{}
 			})
-			f := newFunction(t, localaws.FunctionOptions{Environment: options, MaximumConcurrency: 2})
-			survivor := make(chan localaws.InvokeResult)
+			f := newFunction(t, lambda.FunctionOptions{Environment: options, MaximumConcurrency: 2})
+			survivor := make(chan lambda.Result)
 			go func() {
 				result, _ := f.Invoke(t.Context(), []byte(`{"do":"describe"}`))
 				survivor <- result
@@ -230,10 +232,10 @@ func TestKillHitsTheCaller(t *testing.T) {
 func TestFaultsAsTheFunctionSeesThem(t *testing.T) {
 	t.Parallel()
 	q := newQueues(t, 1)
-	queue, topic := createQueue(t, q, "work", localaws.QueueOptions{}), createTopic(t, q, "news")
+	queue, topic := createQueue(t, q, "work", queues.QueueOptions{}), createTopic(t, q, "news")
 	options := probeEnvironment(t)
-	options.Gateway = newGateway(t, localaws.GatewayOptions{AppStream: new(countingAppStream), Queues: q})
-	f := newFunction(t, localaws.FunctionOptions{Environment: options, MaximumConcurrency: 1})
+	options.Gateway = newGateway(t, services(q)...)
+	f := newFunction(t, lambda.FunctionOptions{Environment: options, MaximumConcurrency: 1})
 	events := map[string]string{
 		"appstream": `{"do":"describe","millis":1000}`,
 		"sns":       fmt.Sprintf(`{"do":"publish","topic":%q,"text":"hello","millis":1000}`, topic.ARN),
@@ -241,15 +243,15 @@ func TestFaultsAsTheFunctionSeesThem(t *testing.T) {
 	}
 	for service, event := range events {
 		for _, tt := range []struct {
-			effect localaws.Effect
+			effect gateway.Effect
 			want   string
 		}{
-			{localaws.Effect{}, "null"},
-			{localaws.Effect{Kind: localaws.Refuse, Status: 400, Code: "AccessDeniedException", Message: "no"}, "AccessDeniedException: no"},
-			{localaws.Effect{Kind: localaws.ResetAfter}, "connection reset by peer"},
-			{localaws.Effect{Kind: localaws.HangBefore}, "deadline exceeded"},
+			{gateway.Effect{}, "null"},
+			{gateway.Effect{Kind: gateway.Refuse, Status: 400, Code: "AccessDeniedException", Message: "no"}, "AccessDeniedException: no"},
+			{gateway.Effect{Kind: gateway.ResetAfter}, "connection reset by peer"},
+			{gateway.Effect{Kind: gateway.HangBefore}, "deadline exceeded"},
 		} {
-			options.Gateway.SetFault(func(localaws.Call) localaws.Effect { return tt.effect })
+			options.Gateway.SetFault(func(gateway.Call) gateway.Effect { return tt.effect })
 			if got := string(invoke(t, f, event).Payload); !strings.Contains(got, tt.want) {
 				t.Errorf("%s, %+v: got %s, want %q", service, tt.effect, got, tt.want)
 			}
@@ -267,10 +269,23 @@ func TestFaultsAsTheFunctionSeesThem(t *testing.T) {
 
 func TestInvokeWaitsForAFreeEnvironment(t *testing.T) {
 	t.Parallel()
-	f := newFunction(t, localaws.FunctionOptions{MaximumConcurrency: 1})
+	f := newFunction(t, lambda.FunctionOptions{MaximumConcurrency: 1})
 	f.InvokeAsync([]byte(`{"do":"sleep","millis":60000}`))
 	eventually(t, "the only environment is busy", func() bool {
 		_, err := f.Invoke(within(t, 50*time.Millisecond), []byte(`{"do":"echo"}`))
 		return errors.Is(err, context.DeadlineExceeded)
 	})
+}
+
+// jsonEqual compares JSON documents whatever their layout.
+func jsonEqual(t *testing.T, want, got string) string {
+	t.Helper()
+	var w, g any
+	if err := json.Unmarshal([]byte(want), &w); err != nil {
+		t.Fatalf("want: %v", err)
+	}
+	if err := json.Unmarshal([]byte(got), &g); err != nil {
+		t.Fatalf("got: %v\n%s", err, got)
+	}
+	return cmp.Diff(w, g)
 }

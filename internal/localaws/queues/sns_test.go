@@ -1,4 +1,4 @@
-package localaws_test
+package queues_test
 
 import (
 	"encoding/json"
@@ -14,15 +14,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/queues"
 )
 
-func newSNS(t *testing.T, q *localaws.Queues) *sns.Client {
+func newSNS(t *testing.T, q *queues.Server) *sns.Client {
 	t.Helper()
-	return sns.NewFromConfig(clientConfig(t, newGateway(t, localaws.GatewayOptions{Queues: q})))
+	return sns.NewFromConfig(clientConfig(t, q))
 }
 
-func subscribe(t *testing.T, q *localaws.Queues, topic localaws.Topic, queue localaws.Queue, options localaws.SubscribeOptions) {
+func subscribe(t *testing.T, q *queues.Server, topic queues.Topic, queue queues.Queue, options queues.SubscribeOptions) {
 	t.Helper()
 	if err := q.Subscribe(topic, queue, options); err != nil {
 		t.Fatal(err)
@@ -37,12 +37,12 @@ func TestSNSDelivers(t *testing.T) {
 	t.Parallel()
 	q := newQueues(t, 1)
 	topic := createTopic(t, q, "news")
-	inbox := createQueue(t, q, "inbox", localaws.QueueOptions{})
-	raw := createQueue(t, q, "raw", localaws.QueueOptions{})
-	failures := createQueue(t, q, "failures", localaws.QueueOptions{})
-	subscribe(t, q, topic, inbox, localaws.SubscribeOptions{})
-	subscribe(t, q, topic, raw, localaws.SubscribeOptions{Raw: true})
-	subscribe(t, q, topic, failures, localaws.SubscribeOptions{FilterPolicy: map[string][]string{"type": {"ExportFailed"}}})
+	inbox := createQueue(t, q, "inbox", queues.QueueOptions{})
+	raw := createQueue(t, q, "raw", queues.QueueOptions{})
+	failures := createQueue(t, q, "failures", queues.QueueOptions{})
+	subscribe(t, q, topic, inbox, queues.SubscribeOptions{})
+	subscribe(t, q, topic, raw, queues.SubscribeOptions{Raw: true})
+	subscribe(t, q, topic, failures, queues.SubscribeOptions{FilterPolicy: map[string][]string{"type": {"ExportFailed"}}})
 	client := newSNS(t, q)
 
 	var ids []string
@@ -57,25 +57,25 @@ func TestSNSDelivers(t *testing.T) {
 		ids = append(ids, *output.MessageId)
 	}
 
-	notification := func(id, kind string) localaws.Notification {
-		return localaws.Notification{
+	notification := func(id, kind string) queues.Notification {
+		return queues.Notification{
 			ID: id, TopicARN: topic.ARN, Subject: "About " + kind, Message: `{"type":"` + kind + `"}`,
 			Attributes: map[string]string{"type": kind, "image": "win"},
 		}
 	}
 	started, failed := notification(ids[0], "ExportStarted"), notification(ids[1], "ExportFailed")
 	for _, tt := range []struct {
-		queue localaws.Queue
-		want  []localaws.Notification
+		queue queues.Queue
+		want  []queues.Notification
 	}{
-		{inbox, []localaws.Notification{started, failed}},
-		{failures, []localaws.Notification{failed}},
+		{inbox, []queues.Notification{started, failed}},
+		{failures, []queues.Notification{failed}},
 	} {
 		got, err := q.Notifications(tt.queue)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(tt.want, got, cmpopts.IgnoreFields(localaws.Notification{}, "Time")); diff != "" {
+		if diff := cmp.Diff(tt.want, got, cmpopts.IgnoreFields(queues.Notification{}, "Time")); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.queue.Name, diff)
 		}
 		for _, n := range got {
@@ -98,8 +98,8 @@ func TestSNSDelivers(t *testing.T) {
 func TestSNSWritesTheEnvelopeAsAWSDoes(t *testing.T) {
 	t.Parallel()
 	q := newQueues(t, 1)
-	topic, inbox := createTopic(t, q, "news"), createQueue(t, q, "inbox", localaws.QueueOptions{})
-	subscribe(t, q, topic, inbox, localaws.SubscribeOptions{})
+	topic, inbox := createTopic(t, q, "news"), createQueue(t, q, "inbox", queues.QueueOptions{})
+	subscribe(t, q, topic, inbox, queues.SubscribeOptions{})
 	output, err := newSNS(t, q).Publish(t.Context(), &sns.PublishInput{
 		TopicArn: &topic.ARN, Message: aws.String("hello"),
 		MessageAttributes: map[string]types.MessageAttributeValue{"type": text("greeting")},
@@ -132,10 +132,10 @@ func TestSNSDropsRawMessagesWithManyAttributes(t *testing.T) {
 	t.Parallel()
 	q := newQueues(t, 1)
 	topic := createTopic(t, q, "news")
-	inbox := createQueue(t, q, "inbox", localaws.QueueOptions{})
-	raw := createQueue(t, q, "raw", localaws.QueueOptions{})
-	subscribe(t, q, topic, inbox, localaws.SubscribeOptions{})
-	subscribe(t, q, topic, raw, localaws.SubscribeOptions{Raw: true})
+	inbox := createQueue(t, q, "inbox", queues.QueueOptions{})
+	raw := createQueue(t, q, "raw", queues.QueueOptions{})
+	subscribe(t, q, topic, inbox, queues.SubscribeOptions{})
+	subscribe(t, q, topic, raw, queues.SubscribeOptions{Raw: true})
 	attributes := map[string]types.MessageAttributeValue{}
 	for i := range 11 {
 		attributes[fmt.Sprintf("a%d", i)] = text("x")
@@ -157,8 +157,8 @@ func TestSNSDeduplicatesOnFIFOTopics(t *testing.T) {
 	t.Parallel()
 	q := newQueues(t, 600) // five minutes are half a second
 	topic := createTopic(t, q, "news.fifo")
-	inbox := createQueue(t, q, "inbox.fifo", localaws.QueueOptions{})
-	subscribe(t, q, topic, inbox, localaws.SubscribeOptions{})
+	inbox := createQueue(t, q, "inbox.fifo", queues.QueueOptions{})
+	subscribe(t, q, topic, inbox, queues.SubscribeOptions{})
 	client := newSNS(t, q)
 	publish := func(key string) string {
 		t.Helper()

@@ -1,4 +1,4 @@
-package localaws
+package queues
 
 import (
 	"context"
@@ -6,11 +6,14 @@ import (
 	"time"
 
 	"github.com/Admiral-Piett/goaws/app/models"
+
+	"appstream-ami-exporter/internal/localaws/awsreply"
+	"appstream-ami-exporter/internal/localaws/wait"
 )
 
 // delete removes a message. A message that is not there any more is no error, nor is an old receipt
 // handle, though that does not delete anything. The caller holds goawsLock.
-func (q *Queues) delete(input sqsInput) error {
+func (q *Server) delete(input sqsInput) error {
 	id, err := checkHandle(input.ReceiptHandle)
 	if err != nil {
 		return err
@@ -34,7 +37,7 @@ func (q *Queues) delete(input sqsInput) error {
 }
 
 // changeVisibility decides when a received message can be seen again. The caller holds goawsLock.
-func (q *Queues) changeVisibility(input sqsInput) error {
+func (q *Server) changeVisibility(input sqsInput) error {
 	id, err := checkHandle(input.ReceiptHandle)
 	if err != nil {
 		return err
@@ -45,12 +48,12 @@ func (q *Queues) changeVisibility(input sqsInput) error {
 	}
 	record := q.records[id]
 	if record == nil {
-		return refuse("InvalidParameterValue", "Value %s for parameter ReceiptHandle is invalid. Reason: "+
+		return awsreply.Refuse("InvalidParameterValue", "Value %s for parameter ReceiptHandle is invalid. Reason: "+
 			"Message does not exist or is not available for visibility timeout change.", input.ReceiptHandle)
 	}
 	now := time.Now()
 	if q.expand(now.Sub(record.received))+timeout > maxVisibility {
-		return refuse("InvalidParameterValue", "Value %d for parameter VisibilityTimeout is invalid. Reason: "+
+		return awsreply.Refuse("InvalidParameterValue", "Value %d for parameter VisibilityTimeout is invalid. Reason: "+
 			"Total VisibilityTimeout for the message is beyond the limit [%d seconds].",
 			*input.VisibilityTimeout, int(maxVisibility.Seconds()))
 	}
@@ -61,7 +64,7 @@ func (q *Queues) changeVisibility(input sqsInput) error {
 		}
 	})
 	if !inFlight {
-		return refuse("MessageNotInflight", "The message referred to isn't in flight.")
+		return awsreply.Refuse("MessageNotInflight", "The message referred to isn't in flight.")
 	}
 	if err := q.forwardSQS("ChangeMessageVisibility", input, nil); err != nil {
 		return err
@@ -76,10 +79,10 @@ func (q *Queues) changeVisibility(input sqsInput) error {
 }
 
 // receiveWaiting is ReceiveMessage, with long polling: goaws' own would block all other calls.
-func (q *Queues) receiveWaiting(ctx context.Context, input sqsInput) (sqsReceived, error) {
+func (q *Server) receiveWaiting(ctx context.Context, input sqsInput) (sqsReceived, error) {
 	limit := max(input.MaxNumberOfMessages, 1)
 	if limit > 10 {
-		return sqsReceived{}, refuse("InvalidParameterValue", "Value %d for parameter MaxNumberOfMessages is "+
+		return sqsReceived{}, awsreply.Refuse("InvalidParameterValue", "Value %d for parameter MaxNumberOfMessages is "+
 			"invalid. Reason: Must be between 1 and 10, if provided.", limit)
 	}
 	var visibility *time.Duration
@@ -93,7 +96,7 @@ func (q *Queues) receiveWaiting(ctx context.Context, input sqsInput) (sqsReceive
 	deadline := time.Now().Add(time.Duration(input.WaitTimeSeconds) * time.Second)
 	for {
 		messages, err := q.receive(input.QueueURL, limit, visibility, false)
-		if err != nil || len(messages) > 0 || time.Now().After(deadline) || sleep(ctx, pollInterval) != nil {
+		if err != nil || len(messages) > 0 || time.Now().After(deadline) || wait.For(ctx, wait.Interval) != nil {
 			return sqsReceived{Messages: messages}, err
 		}
 	}
@@ -101,7 +104,7 @@ func (q *Queues) receiveWaiting(ctx context.Context, input sqsInput) (sqsReceive
 
 // receive takes up to limit messages from a queue. The visibility timeout is the queue's unless given.
 // Held messages stay invisible until release, however long the compressed timeout may be.
-func (q *Queues) receive(queue string, limit int, visibility *time.Duration, hold bool) ([]*models.ResultMessage, error) {
+func (q *Server) receive(queue string, limit int, visibility *time.Duration, hold bool) ([]*models.ResultMessage, error) {
 	goawsLock.Lock()
 	defer goawsLock.Unlock()
 	if visibility == nil {
@@ -129,21 +132,6 @@ func (q *Queues) receive(queue string, limit int, visibility *time.Duration, hol
 		message.Attributes["ApproximateFirstReceiveTimestamp"] = millis(record.firstReceived)
 	}
 	return output.Messages, nil
-}
-
-// release ends the holding of messages: from now on their visibility timeout counts, and those whose
-// timeout has passed meanwhile can be received at once.
-func (q *Queues) release(queue string, ids []string) {
-	goawsLock.Lock()
-	defer goawsLock.Unlock()
-	for _, id := range ids {
-		record := q.records[id]
-		if record == nil || !record.held {
-			continue
-		}
-		record.held = false
-		withMessage(queue, id, record.applyVisibility)
-	}
 }
 
 func millis(t time.Time) string {

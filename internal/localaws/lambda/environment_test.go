@@ -1,4 +1,4 @@
-package localaws_test
+package lambda_test
 
 import (
 	"context"
@@ -12,11 +12,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/lambda"
 )
 
 // invoke runs a function once.
-func invoke(t *testing.T, f *localaws.Function, event string) localaws.InvokeResult {
+func invoke(t *testing.T, f *lambda.Function, event string) lambda.Result {
 	t.Helper()
 	result, err := f.Invoke(within(t, time.Minute), []byte(event))
 	if err != nil {
@@ -52,7 +52,7 @@ func TestInvokeOutcomes(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			f := newFunction(t, localaws.FunctionOptions{Timeout: 2 * time.Second, MaximumConcurrency: 1})
+			f := newFunction(t, lambda.FunctionOptions{Timeout: 2 * time.Second, MaximumConcurrency: 1})
 			got := invoke(t, f, tt.event)
 			if tt.wantType == "" {
 				if got.Failed() || string(got.Payload) != tt.wantPayload {
@@ -77,7 +77,7 @@ func TestInvocationContext(t *testing.T) {
 	t.Parallel()
 	options := probeEnvironment(t)
 	options.MemorySize = 256
-	f := newFunction(t, localaws.FunctionOptions{Environment: options, Timeout: 20 * time.Second})
+	f := newFunction(t, lambda.FunctionOptions{Environment: options, Timeout: 20 * time.Second})
 	result := invoke(t, f, `{"do":"context"}`)
 	var got struct {
 		RequestID, ARN, Trace, Name string
@@ -103,8 +103,8 @@ func TestEnvironmentInheritsNothing(t *testing.T) {
 	t.Setenv("LOCALAWS_TEST_SECRET", "leaks")
 	options := probeEnvironment(t)
 	options.Variables = map[string]string{"GIVEN": "yes", "TZ": "Europe/Paris"}
-	options.Gateway = newGateway(t, localaws.GatewayOptions{})
-	f := newFunction(t, localaws.FunctionOptions{Environment: options})
+	options.Gateway = newGateway(t)
+	f := newFunction(t, lambda.FunctionOptions{Environment: options})
 
 	var got []string
 	if err := json.Unmarshal(invoke(t, f, `{"do":"environment"}`).Payload, &got); err != nil {
@@ -120,7 +120,7 @@ func TestEnvironmentInheritsNothing(t *testing.T) {
 	slices.Sort(names)
 	want := []string{
 		"AWS_ACCESS_KEY_ID", "AWS_CONFIG_FILE", "AWS_DEFAULT_REGION", "AWS_EC2_METADATA_DISABLED",
-		"AWS_ENDPOINT_URL_APPSTREAM", "AWS_ENDPOINT_URL_SNS", "AWS_ENDPOINT_URL_SQS",
+		"AWS_ENDPOINT_URL",
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_VERSION",
 		"AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_FORMAT", "AWS_LAMBDA_LOG_GROUP_NAME",
 		"AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_RUNTIME_API", "AWS_REGION", "AWS_SECRET_ACCESS_KEY",
@@ -139,13 +139,13 @@ func TestEnvironmentLogs(t *testing.T) {
 	t.Parallel()
 	options := probeEnvironment(t)
 	var mu sync.Mutex
-	got := map[string][]localaws.LogLine{}
-	options.OnLog = func(line localaws.LogLine) {
+	got := map[string][]lambda.LogLine{}
+	options.OnLog = func(line lambda.LogLine) {
 		mu.Lock()
 		defer mu.Unlock()
 		got[line.Stream] = append(got[line.Stream], line)
 	}
-	f := newFunction(t, localaws.FunctionOptions{Environment: options})
+	f := newFunction(t, lambda.FunctionOptions{Environment: options})
 	result := invoke(t, f, `{"do":"log","text":"hello"}`)
 
 	// No waiting: the lines of an invocation are there when it returns.
@@ -169,13 +169,13 @@ func TestInitFailureIsReportedWithOutput(t *testing.T) {
 	t.Parallel()
 	options := probeEnvironment(t)
 	options.Variables = map[string]string{"PROBE_FAIL_INIT": "QUEUE_URL: must be set"}
-	f := newFunction(t, localaws.FunctionOptions{Environment: options})
+	f := newFunction(t, lambda.FunctionOptions{Environment: options})
 
-	initError, ok := errors.AsType[*localaws.InitError](f.Warm(t.Context()))
+	initError, ok := errors.AsType[*lambda.InitError](f.Warm(t.Context()))
 	if !ok {
 		t.Fatalf("got no InitError from Warm")
 	}
-	want := &localaws.InitError{Reason: "Runtime exited with error: exit status 3", Output: []string{"QUEUE_URL: must be set"}}
+	want := &lambda.InitError{Reason: "Runtime exited with error: exit status 3", Output: []string{"QUEUE_URL: must be set"}}
 	if diff := cmp.Diff(want, initError); diff != "" {
 		t.Errorf("init error (-want +got):\n%s", diff)
 	}
@@ -192,7 +192,7 @@ func TestStartEnvironmentWithoutBinary(t *testing.T) {
 	t.Parallel()
 	options := probeEnvironment(t)
 	options.Binary = "no/such/file"
-	if _, err := localaws.StartEnvironment(context.Background(), options); err == nil || !strings.Contains(err.Error(), "no/such/file") {
+	if _, err := lambda.StartEnvironment(context.Background(), options); err == nil || !strings.Contains(err.Error(), "no/such/file") {
 		t.Errorf("got %v, want an error that names the file", err)
 	}
 }

@@ -1,4 +1,4 @@
-package localaws_test
+package lambda_test
 
 import (
 	"crypto/md5"
@@ -10,18 +10,20 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/google/go-cmp/cmp"
 
-	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/lambda"
+	"appstream-ami-exporter/internal/localaws/queues"
 )
 
 // mapped is a queue that is mapped to the probe.
 type mapped struct {
-	queues      *localaws.Queues
-	queue, dead localaws.Queue
-	mapping     *localaws.Mapping
+	queues      *queues.Server
+	queue, dead queues.Queue
+	mapping     *lambda.Mapping
 	results     *results
 }
 
@@ -30,19 +32,31 @@ type mapped struct {
 func newMapped(t *testing.T, scale float64, concurrency int, prepare func(m mapped)) mapped {
 	t.Helper()
 	m := mapped{queues: newQueues(t, scale), results: new(results)}
-	m.dead = createQueue(t, m.queues, "dead", localaws.QueueOptions{})
-	m.queue = createQueue(t, m.queues, "work", localaws.QueueOptions{
+	m.dead = createQueue(t, m.queues, "dead", queues.QueueOptions{})
+	m.queue = createQueue(t, m.queues, "work", queues.QueueOptions{
 		VisibilityTimeout: time.Minute, DeadLetter: &m.dead, MaxReceiveCount: 3,
 	})
 	options := probeEnvironment(t)
-	options.Gateway = newGateway(t, localaws.GatewayOptions{Queues: m.queues})
-	f := newFunction(t, localaws.FunctionOptions{Environment: options, OnResult: m.results.add, MaximumConcurrency: concurrency})
+	options.Gateway = newGateway(t, services(m.queues)...)
+	f := newFunction(t, lambda.FunctionOptions{Environment: options, OnResult: m.results.add, MaximumConcurrency: concurrency})
 	prepare(m)
-	m.mapping = localaws.StartMapping(localaws.MappingOptions{
+	m.mapping = lambda.StartMapping(lambda.MappingOptions{
 		Queues: m.queues, Queue: m.queue, Function: f, ReportBatchItemFailures: true,
 	})
 	t.Cleanup(m.mapping.Close)
 	return m
+}
+
+// newSQS returns a client of the test itself.
+func newSQS(t *testing.T, q *queues.Server) *sqs.Client {
+	t.Helper()
+	endpoint, err := newGateway(t, services(q)...).Listen(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sqs.New(sqs.Options{
+		Region: region, BaseEndpoint: aws.String(endpoint.URL()), Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
+	})
 }
 
 func (m mapped) settle(t *testing.T) {

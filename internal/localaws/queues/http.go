@@ -1,0 +1,45 @@
+package queues
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"appstream-ami-exporter/internal/localaws/awsreply"
+)
+
+// ServeHTTP answers the calls of SQS (AWS JSON 1.0) and SNS (AWS query) clients. Only actions on
+// messages are open to them; queues and topics are made by whoever owns this Queues.
+func (q *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return // the caller has gone
+	}
+	if action, ok := strings.CutPrefix(r.Header.Get("X-Amz-Target"), "AmazonSQS."); ok {
+		output, err := q.callSQS(r.Context(), action, body)
+		if err != nil {
+			awsreply.AsError(err).Write(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+		w.Header().Set("X-Amzn-RequestId", uuid.NewString())
+		_ = json.NewEncoder(w).Encode(output) // fails only if the caller has gone
+		return
+	}
+
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		awsreply.Refuse("MalformedQueryString", "the request is not a form: %v", err).Write(w, r)
+		return
+	}
+	id, err := q.callSNS(form)
+	if err != nil {
+		awsreply.AsError(err).Write(w, r)
+		return
+	}
+	writePublished(w, id)
+}
