@@ -50,20 +50,29 @@ func (e *environment) arn(name, service string) arn.ARN {
 		return arn.ARN{}
 	}
 	parsed, err := arn.Parse(value)
-	switch {
-	case err != nil:
+	if err != nil {
 		e.problem(name, errors.New("it is no ARN"))
-	case parsed.Service != service:
-		e.problem(name, fmt.Errorf("it is the ARN of something in %s", parsed.Service))
-	case service == "iam" && !strings.HasPrefix(parsed.Resource, "role/"):
-		e.problem(name, errors.New("it is not the ARN of a role"))
-	case !isAccount(parsed.AccountID):
-		// The ARNs of images are made with the role's account, so a wrong one would hide them all.
-		e.problem(name, errors.New("its account is not 12 digits"))
-	case parsed.Partition == "" || service == "sns" && (parsed.Region == "" || parsed.Resource == ""):
-		e.problem(name, errors.New("a part of the ARN is empty"))
+		return parsed
 	}
+	e.problem(name, checkARN(parsed, service))
 	return parsed
+}
+
+func checkARN(parsed arn.ARN, service string) error {
+	if parsed.Service != service {
+		return fmt.Errorf("it is the ARN of something in %s", parsed.Service)
+	}
+	if service == "iam" && !strings.HasPrefix(parsed.Resource, "role/") {
+		return errors.New("it is not the ARN of a role")
+	}
+	if !isAccount(parsed.AccountID) {
+		// The ARNs of images are made with the role's account, so a wrong one would hide them all.
+		return errors.New("its account is not 12 digits")
+	}
+	if parsed.Partition == "" || service == "sns" && (parsed.Region == "" || parsed.Resource == "") {
+		return errors.New("a part of the ARN is empty")
+	}
+	return nil
 }
 
 func isAccount(id string) bool {
@@ -83,11 +92,10 @@ func (e *environment) url(name string) string {
 
 func (e *environment) number(name string, low, high int) int {
 	value, err := strconv.Atoi(e.get(name))
-	switch {
-	case errors.Is(err, strconv.ErrSyntax):
+	if errors.Is(err, strconv.ErrSyntax) {
 		e.problem(name, errors.New("it is not a whole number"))
-	case err != nil || value < low || value > high:
-		e.problem(name, errors.New("it is out of range"))
+	} else if value < low || value > high {
+		e.problem(name, errors.New("it is out of range")) // as is a number too long for Atoi, which returns the nearest that is not
 	}
 	return value
 }
@@ -109,14 +117,15 @@ func (e *environment) pairs(name string) map[string]string {
 	for _, entry := range SplitList(e.get(name)) {
 		key, value, ok := strings.Cut(entry, "=")
 		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
-		switch _, twice := pairs[key]; {
-		case !ok || key == "":
+		if !ok || key == "" {
 			e.problem(name, fmt.Errorf(quoted+" is not Key=Value", entry))
-		case twice:
-			e.problem(name, fmt.Errorf("the key "+quoted+" is there twice", key))
-		default:
-			pairs[key] = value
+			continue
 		}
+		if _, twice := pairs[key]; twice {
+			e.problem(name, fmt.Errorf("the key "+quoted+" is there twice", key))
+			continue
+		}
+		pairs[key] = value
 	}
 	return pairs
 }

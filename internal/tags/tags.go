@@ -5,16 +5,16 @@ package tags
 // Prefix begins every key of ours. No key that begins with it is copied from an image to its AMI or taken from a person.
 const Prefix = "appstream-ami-exporter:"
 
-// The keys of ours. A key is part of what is stored in accounts: it can be added, never changed.
+// The keys of ours, in full, as one searches for them. They are stored in accounts: a key can be added, never changed.
 const (
 	// On the task and its AMI: which trigger started the export, and of which image it is.
-	TriggerID = Prefix + "trigger-id"
-	Trigger   = Prefix + "trigger"
-	ImageARN  = Prefix + "image-arn"
+	TriggerID = "appstream-ami-exporter:trigger-id"
+	Trigger   = "appstream-ami-exporter:trigger"
+	ImageARN  = "appstream-ami-exporter:image-arn"
 
 	// On the image, once its export has completed: the Marker of the AMI's name, and the AMI.
-	AMIName = Prefix + "ami-name"
-	AMIID   = Prefix + "ami-id"
+	AMIName = "appstream-ami-exporter:ami-name"
+	AMIID   = "appstream-ami-exporter:ami-id"
 )
 
 // On the AMI, for whoever manages it later: the stack that made it, as <stack name>@<Region>, when its image was made, and when

@@ -137,6 +137,7 @@ func TestCheck(t *testing.T) {
 		{"", "x", `"" is not a tag key: 1 to 128 letters, digits, spaces and _ . : / = + - @`},
 		{strings.Repeat("a", 129), "x", "is not a tag key"},
 		{"a(b", "x", `"a(b" is not a tag key`},
+		{"(a", "x", `"(a" is not a tag key`},
 		{"a\nb", "x", `"a\nb" is not a tag key`},
 		{"a\xff", "x", "is not a tag key"},
 		{"aws:a", "x", `the tag key "aws:a" begins with aws:`},

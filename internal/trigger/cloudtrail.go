@@ -62,15 +62,17 @@ func (cloudTrail) decode(p payload, inv Invocation) (Input, error) {
 		return Input{}, refuse("the CloudTrail event %s makes no image", quote(record.EventName))
 	}
 	parameters := record.RequestParameters
-	switch {
-	case record.ErrorCode != "":
+	if record.ErrorCode != "" {
 		return Input{Ignored: fmt.Sprintf("%s was refused by AppStream (%.64s), so no image is made", record.EventName, record.ErrorCode)}, nil
-	case parameters.DryRun:
+	}
+	if parameters.DryRun {
 		return Input{Ignored: record.EventName + " was a dry run, so no image is made"}, nil
-	case record.EventName == "CopyImage" && parameters.DestinationRegion != inv.Region:
+	}
+	if record.EventName == "CopyImage" && parameters.DestinationRegion != inv.Region {
 		return Input{Ignored: fmt.Sprintf("the image is copied to Region %s, this function exports images of %s",
 			quote(parameters.DestinationRegion), inv.Region)}, nil
-	case name == "":
+	}
+	if name == "" {
 		return Input{}, fmt.Errorf("the CloudTrail event %s names no image: detail.%s is missing", record.EventName, field)
 	}
 	return imageInput(name, cmp.Or(record.EventID, p.event.ID), p.event.time(inv), inv), nil

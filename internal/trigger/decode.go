@@ -107,10 +107,10 @@ func quote(text string) string { return fmt.Sprintf("%.128q", text) }
 // explain makes encoding/json's message fit for a sentence.
 func explain(err error) string {
 	typed, ok := errors.AsType[*json.UnmarshalTypeError](err)
-	switch {
-	case !ok:
+	if !ok {
 		return err.Error()
-	case typed.Field != "":
+	}
+	if typed.Field != "" {
 		return fmt.Sprintf("field %q is a JSON %s, not %s", typed.Field, typed.Value, jsonType(typed.Type.String()))
 	}
 	return "it is a JSON " + typed.Value

@@ -16,7 +16,8 @@ type request struct{}
 
 func (request) accepts() string { return `a request such as {"images":["prod-*"]}` }
 
-func (request) matches(p payload) bool { return len(p.fields) > 0 && !p.isEvent && !p.has("Records") }
+// matches takes whatever is no event and no batch, so that a misspelt field is named.
+func (request) matches(p payload) bool { return !p.isEvent && !p.has("Records") }
 
 // requestFields are the fields of a request, in the order of Spec.
 var requestFields = []string{"images", "imageName", "tag", "amiName", "amiNameTemplate", "amiDescription", "tags", "dryRun"}
@@ -44,14 +45,16 @@ func checkSpec(s Spec, p payload) error {
 	var problems []error
 	add := func(problem string) { problems = append(problems, errors.New(problem)) }
 
-	switch {
-	case p.has("images") && p.has("imageName"):
+	if p.has("images") && p.has("imageName") {
 		add("images and imageName are both there; use one")
-	case p.has("images") && len(s.Images) == 0:
+	}
+	if p.has("images") && len(s.Images) == 0 {
 		add("images is empty, so nothing is selected; leave it out to mean the stack's own selection")
-	case p.has("images") && slices.Contains(s.Images, ""):
+	}
+	if slices.Contains(s.Images, "") {
 		add("images holds an empty name")
-	case p.has("imageName") && s.ImageName == "":
+	}
+	if p.has("imageName") && s.ImageName == "" {
 		add("imageName is empty")
 	}
 	if p.has("tag") && len(s.Tag) == 0 {

@@ -1,4 +1,4 @@
-package trigger_test
+package triggertest_test
 
 import (
 	"os"
@@ -13,7 +13,7 @@ import (
 	"appstream-ami-exporter/internal/trigger/triggertest"
 )
 
-const events = "../../events"
+const events = "../../../events"
 
 func TestSamples(t *testing.T) {
 	for _, sample := range triggertest.Samples {
