@@ -22,7 +22,7 @@ func (c clients) tasks(ctx context.Context) doctor.Answer[doctor.Tasks] {
 	}
 	counts := doctor.Tasks{Total: len(tasks)}
 	for _, task := range tasks {
-		if !export.Ended(task.State) {
+		if !(export.Task{State: string(task.State)}).Ended() {
 			counts.Running++
 		}
 	}

@@ -32,12 +32,12 @@ func taskOf(t types.ExportImageTask) task {
 		problems = append(problems, strings.Trim(aws.ToString(detail.ErrorCode)+": "+aws.ToString(detail.ErrorMessage), ": "))
 	}
 	return task{
-		TaskID: aws.ToString(t.TaskId), ImageName: domain.ImageNameOf(aws.ToString(t.ImageArn)), AMIName: aws.ToString(t.AmiName),
+		TaskID: aws.ToString(t.TaskId), ImageName: domain.Task{ImageARN: aws.ToString(t.ImageArn)}.ImageName(), AMIName: aws.ToString(t.AmiName),
 		State: string(t.State), Created: aws.ToTime(t.CreatedDate), AMIID: aws.ToString(t.AmiId), Problem: strings.Join(problems, "; "),
 	}
 }
 
-func (t task) ended() bool { return domain.Ended(types.ExportImageTaskState(t.State)) }
+func (t task) ended() bool { return (domain.Task{State: t.State}).Ended() }
 
 func (t task) completed() bool { return t.State == string(types.ExportImageTaskStateCompleted) }
 

@@ -99,8 +99,7 @@ func TestImportDirections(t *testing.T) {
 		},
 		"internal/handler": {
 			"internal/config", "internal/export", "internal/metrics", "internal/notify", "internal/tags", "internal/trigger",
-			"internal/work",
-			"github.com/aws/aws-lambda-go/events", "github.com/aws/aws-lambda-go/lambdacontext", sdk + "appstream/types",
+			"internal/work", "github.com/aws/aws-lambda-go/events", "github.com/aws/aws-lambda-go/lambdacontext",
 		},
 		"internal/config":    {"internal/export", "internal/tags"},
 		"internal/trigger":   {"internal/tags"},
@@ -108,7 +107,7 @@ func TestImportDirections(t *testing.T) {
 		"internal/console":   nil,
 		"internal/metrics":   nil,
 		"internal/export":    {"internal/tags", "internal/trigger", sdk + "appstream", sdk + "appstream/types"},
-		"internal/notify":    {"internal/console", sdk + "appstream/types", sdk + "sns", sdk + "sns/types"},
+		"internal/notify":    {"internal/console", sdk + "sns", sdk + "sns/types"},
 		"internal/work":      {"internal/notify", "internal/trigger", sdk + "sqs"},
 		"internal/awsclient": {sdk + "appstream", sdk + "sns", sdk + "sqs"},
 	}

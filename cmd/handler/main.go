@@ -15,11 +15,7 @@ import (
 
 	"appstream-ami-exporter/internal/awsclient"
 	"appstream-ami-exporter/internal/config"
-	"appstream-ami-exporter/internal/export"
 	"appstream-ami-exporter/internal/handler"
-	"appstream-ami-exporter/internal/metrics"
-	"appstream-ami-exporter/internal/notify"
-	"appstream-ami-exporter/internal/work"
 )
 
 // version is stamped by the build.
@@ -62,19 +58,8 @@ func newHandler(ctx context.Context, log *slog.Logger) (*handler.Handler, error)
 		return nil, err
 	}
 	clients.Connect(ctx)
-	return &handler.Handler{
-		Config: c,
-		Exporter: &export.Exporter{
-			AppStream: clients.AppStream,
-			Place:     c.Place,
-			RoleARN:   c.ExportRoleARN,
-			Now:       time.Now,
-			Warn:      log.WarnContext,
-		},
-		Topic:   notify.Topic{SNS: clients.SNS, ARN: c.TopicARN},
-		Queue:   work.Queue{SQS: clients.SQS, URL: c.WorkQueueURL, DeadLetterURL: c.DeadLetterQueueURL},
-		Now:     time.Now,
-		Log:     log,
-		Metrics: &metrics.Recorder{Out: os.Stdout, Function: lambdacontext.FunctionName, Now: time.Now},
-	}, nil
+	return handler.New(handler.Dependencies{
+		Config: c, AppStream: clients.AppStream, SNS: clients.SNS, SQS: clients.SQS,
+		Now: time.Now, Log: log, Metrics: os.Stdout, Function: lambdacontext.FunctionName,
+	})
 }

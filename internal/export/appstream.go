@@ -1,22 +1,25 @@
-// Package export is the domain: which images are meant, what their AMIs are called, what is to be done
-// about each, and doing it with AppStream's export API.
 package export
 
 import (
 	"context"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/appstream"
+	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 )
+
+type options = func(*appstream.Options)
 
 // AppStream is what the domain needs of the service, with the SDK's own signatures.
 type AppStream interface {
-	DescribeImages(context.Context, *appstream.DescribeImagesInput, ...func(*appstream.Options)) (*appstream.DescribeImagesOutput, error)
-	ListTagsForResource(context.Context, *appstream.ListTagsForResourceInput, ...func(*appstream.Options)) (*appstream.ListTagsForResourceOutput, error)
-	ListExportImageTasks(context.Context, *appstream.ListExportImageTasksInput, ...func(*appstream.Options)) (*appstream.ListExportImageTasksOutput, error)
-	GetExportImageTask(context.Context, *appstream.GetExportImageTaskInput, ...func(*appstream.Options)) (*appstream.GetExportImageTaskOutput, error)
-	CreateExportImageTask(context.Context, *appstream.CreateExportImageTaskInput, ...func(*appstream.Options)) (*appstream.CreateExportImageTaskOutput, error)
-	TagResource(context.Context, *appstream.TagResourceInput, ...func(*appstream.Options)) (*appstream.TagResourceOutput, error)
+	DescribeImages(context.Context, *appstream.DescribeImagesInput, ...options) (*appstream.DescribeImagesOutput, error)
+	ListTagsForResource(context.Context, *appstream.ListTagsForResourceInput, ...options) (*appstream.ListTagsForResourceOutput, error)
+	ListExportImageTasks(context.Context, *appstream.ListExportImageTasksInput, ...options) (*appstream.ListExportImageTasksOutput, error)
+	GetExportImageTask(context.Context, *appstream.GetExportImageTaskInput, ...options) (*appstream.GetExportImageTaskOutput, error)
+	CreateExportImageTask(context.Context, *appstream.CreateExportImageTaskInput, ...options) (*appstream.CreateExportImageTaskOutput,
+		error)
+	TagResource(context.Context, *appstream.TagResourceInput, ...options) (*appstream.TagResourceOutput, error)
 }
 
 // Place is where the images are: the function's own partition, account and Region, and no other.
@@ -39,4 +42,17 @@ type Image struct {
 	Platform string
 	Created  time.Time // zero where AppStream reports none
 	Trouble  string    // why AppStream says that it failed, where it does
+}
+
+func toImage(reported types.Image) Image {
+	image := Image{
+		Name:     aws.ToString(reported.Name),
+		State:    intern(reported.State),
+		Platform: intern(reported.Platform),
+		Created:  aws.ToTime(reported.CreatedTime),
+	}
+	if reason := reported.StateChangeReason; reason != nil && aws.ToString(reason.Message) != "" {
+		image.Trouble = ": " + aws.ToString(reason.Message)
+	}
+	return image
 }

@@ -17,6 +17,13 @@ const (
 	maxAMIName     = 128
 	maxDescription = 256
 
+	// hashBytes is how much of a hash tells shortened names apart: with 48 bits, ten thousand of them collide once in five million
+	// accounts.
+	hashBytes = 6
+
+	// shownOfPlaceholder is how much of an unknown placeholder is shown: enough to recognise a misspelt one.
+	shownOfPlaceholder = 40
+
 	// maxTemplate is ours: four times what AppStream takes of the result, so that a request stays small in the queue.
 	maxTemplate = 1024
 )
@@ -60,11 +67,12 @@ func ParseNameTemplate(text string) (Template, error) {
 	}
 	var problems []error
 	if !t.uses("{image}") {
-		problems = append(problems, fmt.Errorf("the AMI name template %.200q lacks {image}: all images would get one name", text))
+		problems = append(problems, fmt.Errorf("the AMI name template %s lacks {image}: all images would get one name", quote(text)))
 	}
 	for _, part := range t.parts {
-		if placeholders[part] == nil && !only(part, amiNameRune) {
-			problems = append(problems, fmt.Errorf("the AMI name template %.200q holds a character that AppStream does not take in an AMI name: allowed are letters, digits and ( ) . - / _", text))
+		if placeholders[part] == nil && !allRunes(part, amiNameRune) {
+			problems = append(problems, fmt.Errorf("the AMI name template %s holds a character that AppStream does not take in an "+
+				"AMI name: allowed are letters, digits and ( ) . - / _", quote(text)))
 			break
 		}
 	}
@@ -92,10 +100,11 @@ func parseTemplate(what, text string) (t Template, err error) {
 		}
 		end := strings.IndexByte(rest, '}')
 		if end <= 0 || strings.LastIndexByte(rest[:end], '{') > 0 {
-			return t, fmt.Errorf("the %s template %.200q has a brace without its partner", what, text)
+			return t, fmt.Errorf("the %s template %s has a brace without its partner", what, quote(text))
 		}
 		if placeholders[rest[:end+1]] == nil {
-			return t, fmt.Errorf("the %s template %.200q holds %.40s; placeholders are {image}, {created}, {date}, {time}, {region} and {account}", what, text, rest[:end+1])
+			return t, fmt.Errorf("the %s template %s holds %.*s; placeholders are {image}, {created}, {date}, {time}, {region} and "+
+				"{account}", what, quote(text), shownOfPlaceholder, rest[:end+1])
 		}
 		t.parts = append(t.parts, rest[:end+1])
 		rest = rest[end+1:]
@@ -105,8 +114,8 @@ func parseTemplate(what, text string) (t Template, err error) {
 
 // CheckAMIName checks a name that somebody chose in full.
 func CheckAMIName(name string) error {
-	if len(name) < minAMIName || len(name) > maxAMIName || !only(name, amiNameRune) {
-		return fmt.Errorf("%.140q is not an AMI name that AppStream takes: 3 to 128 letters, digits and ( ) . - / _", name)
+	if len(name) < minAMIName || len(name) > maxAMIName || !allRunes(name, amiNameRune) {
+		return fmt.Errorf("%s is not an AMI name that AppStream takes: 3 to 128 letters, digits and ( ) . - / _", quote(name))
 	}
 	return nil
 }
@@ -132,8 +141,8 @@ func (t Template) name(v values) string {
 		return name
 	}
 	sum := sha256.Sum256([]byte(name))
-	mark := "-" + hex.EncodeToString(sum[:6])
-	return name[:min(len(name), maxAMIName-len(mark))] + mark
+	suffix := "-" + hex.EncodeToString(sum[:hashBytes])
+	return name[:min(len(name), maxAMIName-len(suffix))] + suffix
 }
 
 // description is cut to AppStream's limit, between characters.

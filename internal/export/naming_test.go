@@ -47,17 +47,20 @@ func hash(text string) string {
 func TestName(t *testing.T) {
 	long := strings.Repeat("i", 101)
 	tests := map[string]struct{ template, image, want string }{
-		"the default":           {"{image}-{created}", "win2022-base-7", "win2022-base-7-20261120T101500Z"},
-		"the trigger's date":    {"{image}-{date}", "win", "win-20261122"}, // in UTC
-		"the trigger's time":    {"{image}-{time}", "win", "win-20261122T233000Z"},
-		"everything":            {"{region}/{account}/({image})_{image}.{created}-{date}-{time}", "w", "eu-west-1/123456789012/(w)_w.20261120T101500Z-20261122-20261122T233000Z"},
+		"the default":        {"{image}-{created}", "win2022-base-7", "win2022-base-7-20261120T101500Z"},
+		"the trigger's date": {"{image}-{date}", "win", "win-20261122"}, // in UTC
+		"the trigger's time": {"{image}-{time}", "win", "win-20261122T233000Z"},
+		"everything": {"{region}/{account}/({image})_{image}.{created}-{date}-{time}", "w",
+			"eu-west-1/123456789012/(w)_w.20261120T101500Z-20261122-20261122T233000Z"},
 		"nothing but the image": {"{image}", "win", "win"},
 		"128 characters":        {"{image}-{created}-0123456789", long[:100], long[:100] + "-20261120T101500Z-0123456789"},
 		"the longest image":     {"{image}-{created}", long, long + "-20261120T101500Z"},
-		"129 characters":        {"{image}-{created}-0123456789", long, long + "-20261120T1015" + "-" + hash(long+"-20261120T101500Z-0123456789")},
-		"one character":         {"{image}", "a", "a-" + hash("a")},
-		"two characters":        {"{image}", "ab", "ab-" + hash("ab")},
-		"a long text before":    {strings.Repeat("x", 200) + "{image}", "win", strings.Repeat("x", 115) + "-" + hash(strings.Repeat("x", 200)+"win")},
+		"129 characters": {"{image}-{created}-0123456789", long, long + "-20261120T1015" + "-" +
+			hash(long+"-20261120T101500Z-0123456789")},
+		"one character":  {"{image}", "a", "a-" + hash("a")},
+		"two characters": {"{image}", "ab", "ab-" + hash("ab")},
+		"a long text before": {strings.Repeat("x", 200) + "{image}", "win", strings.Repeat("x", 115) + "-" +
+			hash(strings.Repeat("x", 200)+"win")},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -112,16 +115,17 @@ func TestParseNameTemplateRefuses(t *testing.T) {
 		"a colon":               {"{image}:{date}", []string{"allowed are letters, digits and ( ) . - / _"}},
 		"a letter of Unicode's": {"{image}-ü", []string{"a character that AppStream does not take"}},
 		"invalid UTF-8":         {"{image}\xff", []string{"a character that AppStream does not take"}},
-		"an unknown one":        {"{image}-{day}", []string{"holds {day}; placeholders are {image}, {created}, {date}, {time}, {region} and {account}"}},
-		"other letters":         {"{Image}", []string{"holds {Image};"}},
-		"an empty one":          {"{image}{}", []string{"holds {};"}},
-		"one with a space":      {"{image}{ date}", []string{"holds { date};"}},
-		"not closed":            {"{image}-{date", []string{"a brace without its partner"}},
-		"not opened":            {"{image}-date}", []string{"a brace without its partner"}},
-		"opened twice":          {"{{image}", []string{"a brace without its partner"}},
-		"closed twice":          {"{image}}", []string{"a brace without its partner"}},
-		"one in the other":      {"{image}-{da{te}}", []string{"a brace without its partner"}},
-		"all problems":          {"backup {date}", []string{"lacks {image}", "a character that AppStream does not take"}},
+		"an unknown one": {"{image}-{day}", []string{"holds {day}; placeholders are {image}, {created}, {date}, {time}, {region} " +
+			"and {account}"}},
+		"other letters":    {"{Image}", []string{"holds {Image};"}},
+		"an empty one":     {"{image}{}", []string{"holds {};"}},
+		"one with a space": {"{image}{ date}", []string{"holds { date};"}},
+		"not closed":       {"{image}-{date", []string{"a brace without its partner"}},
+		"not opened":       {"{image}-date}", []string{"a brace without its partner"}},
+		"opened twice":     {"{{image}", []string{"a brace without its partner"}},
+		"closed twice":     {"{image}}", []string{"a brace without its partner"}},
+		"one in the other": {"{image}-{da{te}}", []string{"a brace without its partner"}},
+		"all problems":     {"backup {date}", []string{"lacks {image}", "a character that AppStream does not take"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -2,15 +2,15 @@ package export
 
 import "sync"
 
-// width is how many calls to AppStream go out at a time. Its rates are not documented; eight finish 50
+// maxConcurrentCalls is how many calls to AppStream go out at a time. Its rates are not documented; eight finish 50
 // exports in a few seconds and stay far below what the consoles of a busy account send.
-const width = 8
+const maxConcurrentCalls = 8
 
-// inParallel does the same for each item, width at a time, and returns when all are done.
+// inParallel does the same for each item, maxConcurrentCalls at a time, and returns when all are done.
 func inParallel[T any](items []T, do func(T)) {
 	next := make(chan T)
 	var workers sync.WaitGroup
-	for range min(width, len(items)) {
+	for range min(maxConcurrentCalls, len(items)) {
 		workers.Go(func() {
 			for item := range next {
 				do(item)

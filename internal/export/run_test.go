@@ -15,33 +15,44 @@ import (
 
 // What became of a start that failed is read from the tasks: one of this very image is as good as a start of ours, one of
 // another image that has the AMI name is not.
-func TestOutcome(t *testing.T) {
+func TestBecameOf(t *testing.T) {
 	other := of(place.ImageARN("other"))
 	tests := map[string]struct {
 		refusal string
-		tasks   []types.ExportImageTask
+		tasks   []Task
 		lookErr error
 		action  Action
 		reason  string
 		taskID  string
 	}{
-		"refused":                              {"OperationNotPermittedException", nil, nil, Reject, "AppStream refused: OperationNotPermittedException: why", ""},
-		"refused, a twin runs":                 {"OperationNotPermittedException", []types.ExportImageTask{exportTask("EXPORTING")}, nil, Skip, "in progress", "task-EXPORTING"},
-		"refused, a twin completed":            {"OperationNotPermittedException", []types.ExportImageTask{exportTask("COMPLETED")}, nil, Skip, "already exported", "task-COMPLETED"},
-		"refused, a twin failed":               {"OperationNotPermittedException", []types.ExportImageTask{exportTask("FAILED")}, nil, Reject, "AppStream refused: OperationNotPermittedException: why", ""},
-		"refused, another image has the name":  {"OperationNotPermittedException", []types.ExportImageTask{exportTask("EXPORTING", other)}, nil, Reject, "AppStream refused: OperationNotPermittedException: why", ""},
-		"refused, another image had the name":  {"OperationNotPermittedException", []types.ExportImageTask{exportTask("COMPLETED", other)}, nil, Reject, "AppStream refused: OperationNotPermittedException: why", ""},
-		"a conflict":                           {"ConcurrentModificationException", nil, nil, Wait, "ConcurrentModificationException: why", ""},
-		"a conflict, another image's task":     {"ConcurrentModificationException", []types.ExportImageTask{exportTask("EXPORTING", other)}, nil, Wait, "ConcurrentModificationException: why", ""},
-		"it was started all the same":          {"InternalFailure", []types.ExportImageTask{exportTask("EXPORTING", own)}, nil, Export, "adopted after: InternalFailure: why", "task-EXPORTING"},
-		"nobody can see whether it was":        {"InternalFailure", nil, errors.New("no list"), Wait, "the start failed (InternalFailure: why), and it cannot be seen whether it did", ""},
-		"the limit, which needs no look at it": {"LimitExceededException", nil, errors.New("no list"), Wait, "LimitExceededException: why", ""},
+		"refused": {"OperationNotPermittedException", nil, nil, Reject,
+			"AppStream refused: OperationNotPermittedException: why", ""},
+		"refused, a twin runs": {"OperationNotPermittedException", []Task{exportTask("EXPORTING")}, nil, Skip,
+			"in progress", "task-EXPORTING"},
+		"refused, a twin completed": {"OperationNotPermittedException", []Task{exportTask("COMPLETED")}, nil, Skip,
+			"already exported", "task-COMPLETED"},
+		"refused, a twin failed": {"OperationNotPermittedException", []Task{exportTask("FAILED")}, nil, Reject,
+			"AppStream refused: OperationNotPermittedException: why", ""},
+		"refused, another image has the name": {"OperationNotPermittedException", []Task{exportTask("EXPORTING", other)}, nil, Reject,
+			"AppStream refused: OperationNotPermittedException: why", ""},
+		"refused, another image had the name": {"OperationNotPermittedException", []Task{exportTask("COMPLETED", other)}, nil, Reject,
+			"AppStream refused: OperationNotPermittedException: why", ""},
+		"a conflict": {"ConcurrentModificationException", nil, nil, Wait, "ConcurrentModificationException: why",
+			""},
+		"a conflict, another image's task": {"ConcurrentModificationException", []Task{exportTask("EXPORTING", other)}, nil, Wait,
+			"ConcurrentModificationException: why", ""},
+		"it was started all the same": {"InternalFailure", []Task{exportTask("EXPORTING", own)}, nil, Export,
+			"adopted after: InternalFailure: why", "task-EXPORTING"},
+		"nobody can see whether it was": {"InternalFailure", nil, errors.New("no list"), Wait,
+			"the start failed (InternalFailure: why), and it cannot be seen whether it did", ""},
+		"the limit, which needs no look at it": {"LimitExceededException", nil, errors.New("no list"), Wait, "LimitExceededException: why",
+			""},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			run := &run{Exporter: &Exporter{Place: place}}
-			start := tried{Decision{Action: Export, ImageName: "win", AMIName: winAMI}, classify(coded(test.refusal), roleARN)}
-			got := run.outcome(start, remembered(test.tasks...), test.lookErr)
+			start := failedStart{Decision{Action: Export, ImageName: "win", AMIName: winAMI}, classify(coded(test.refusal), roleARN)}
+			got := run.becameOf(start, remembered(test.tasks...), test.lookErr)
 			if got.Action != test.action || got.Reason != test.reason || got.TaskID != test.taskID {
 				t.Errorf("decision = %+v, want %s %q of task %q", got, test.action, test.reason, test.taskID)
 			}
@@ -64,9 +75,11 @@ func (f *fake) page() (*string, error) {
 	return aws.String(f.token), nil
 }
 
-func (f *fake) DescribeImages(_ context.Context, input *appstream.DescribeImagesInput, _ ...func(*appstream.Options)) (*appstream.DescribeImagesOutput, error) {
+func (f *fake) DescribeImages(_ context.Context, input *appstream.DescribeImagesInput,
+	_ ...func(*appstream.Options)) (*appstream.DescribeImagesOutput, error) {
 	page := &appstream.DescribeImagesOutput{Images: []types.Image{{
-		Name: aws.String("win"), Arn: aws.String(winARN), State: types.ImageStateAvailable, Platform: types.PlatformTypeWindowsServer2022, CreatedTime: aws.Time(created),
+		Name: aws.String("win"), Arn: aws.String(winARN), State: types.ImageStateAvailable, Platform: types.PlatformTypeWindowsServer2022,
+		CreatedTime: aws.Time(created),
 	}}}
 	var err error
 	if len(input.Names) == 0 {
@@ -75,18 +88,22 @@ func (f *fake) DescribeImages(_ context.Context, input *appstream.DescribeImages
 	return page, err
 }
 
-func (f *fake) ListExportImageTasks(context.Context, *appstream.ListExportImageTasksInput, ...func(*appstream.Options)) (*appstream.ListExportImageTasksOutput, error) {
+func (f *fake) ListExportImageTasks(context.Context, *appstream.ListExportImageTasksInput,
+	...func(*appstream.Options)) (*appstream.ListExportImageTasksOutput, error) {
 	token, err := f.page()
 	return &appstream.ListExportImageTasksOutput{NextToken: token}, err
 }
 
-func (*fake) ListTagsForResource(context.Context, *appstream.ListTagsForResourceInput, ...func(*appstream.Options)) (*appstream.ListTagsForResourceOutput, error) {
+func (*fake) ListTagsForResource(context.Context, *appstream.ListTagsForResourceInput,
+	...func(*appstream.Options)) (*appstream.ListTagsForResourceOutput, error) {
 	return &appstream.ListTagsForResourceOutput{}, nil
 }
 
-func (f *fake) CreateExportImageTask(_ context.Context, input *appstream.CreateExportImageTaskInput, _ ...func(*appstream.Options)) (*appstream.CreateExportImageTaskOutput, error) {
+func (f *fake) CreateExportImageTask(_ context.Context, input *appstream.CreateExportImageTaskInput,
+	_ ...func(*appstream.Options)) (*appstream.CreateExportImageTaskOutput, error) {
 	return &appstream.CreateExportImageTaskOutput{ExportImageTask: &types.ExportImageTask{
-		TaskId: aws.String("task"), ImageArn: aws.String(winARN), AmiName: input.AmiName, State: types.ExportImageTaskStateExporting, TagSpecifications: f.answer,
+		TaskId: aws.String("task"), ImageArn: aws.String(winARN), AmiName: input.AmiName, State: types.ExportImageTaskStateExporting,
+		TagSpecifications: f.answer,
 	}}, nil
 }
 
@@ -100,7 +117,8 @@ func TestTagsOfAStart(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			appStream := &fake{answer: answer}
 			var got []Decision
-			order := Order{Trigger: nightly, Selection: selected(t, []string{"win"}, nil), Name: nameTemplate(t, "{image}-{created}"), StackTags: map[string]string{"Owner": "it"}}
+			order := Order{Trigger: nightly, Selection: selected(t, []string{"win"}, nil), Name: nameTemplate(t, "{image}-{created}"),
+				StackTags: map[string]string{"Owner": "it"}}
 			if err := appStream.exporter().Run(t.Context(), order, func(d Decision) { got = append(got, d) }); err != nil {
 				t.Fatal(err)
 			}
@@ -111,7 +129,7 @@ func TestTagsOfAStart(t *testing.T) {
 			if want == nil {
 				want = with(ours(), map[string]string{"Owner": "it"})
 			}
-			if tags := got[0].Task.TagSpecifications; !maps.Equal(want, tags) {
+			if tags := got[0].Task.Tags; !maps.Equal(want, tags) {
 				t.Errorf("tags = %v, want %v", tags, want)
 			}
 		})
@@ -124,8 +142,8 @@ func TestListingWithoutAnEnd(t *testing.T) {
 	exporter := func() *Exporter { return (&fake{token: "again"}).exporter() }
 	order := Order{Trigger: nightly, Sweep: true, Name: nameTemplate(t, "{image}")}
 	_, imagesErr := exporter().allImages(t.Context())
-	tasksErr := exporter().eachTask(t.Context(), func(types.ExportImageTask) {})
-	runErr := exporter().Run(t.Context(), order, func(d Decision) { t.Errorf("settled: %+v", d) })
+	tasksErr := exporter().eachTask(t.Context(), func(Task) {})
+	runErr := exporter().Run(t.Context(), order, func(d Decision) { t.Errorf("reported: %+v", d) })
 	for what, err := range map[string]error{"images": imagesErr, "tasks": tasksErr, "a run": runErr} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want %q in it", what, err, want)

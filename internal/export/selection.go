@@ -43,7 +43,8 @@ func ParseSelection(patterns []string, tag map[string]string) (Selection, error)
 		problems = append(problems, errors.New("every image that is named is excluded as well, so none is selected"))
 	}
 	if size := size(selection.patterns) + size(selection.exclude); size > maxPatterns {
-		problems = append(problems, fmt.Errorf("the image patterns and exclusions are %d bytes long together, %d are the most", size, maxPatterns))
+		problems = append(problems, fmt.Errorf("the image patterns and exclusions are %d bytes long together, %d are the most", size,
+			maxPatterns))
 	}
 	if len(tag) > tags.Max {
 		problems = append(problems, fmt.Errorf("%d tags are asked for, but an image has at most %d", len(tag), tags.Max))
@@ -55,6 +56,9 @@ func ParseSelection(patterns []string, tag map[string]string) (Selection, error)
 	}
 	return selection, errors.Join(problems...)
 }
+
+// maxPattern bounds what matching costs, which grows with every star; no name is longer than 101.
+const maxPattern = 256
 
 // maxPatterns keeps a request small enough for the queue; a hundred patterns of the longest names fit twice.
 const maxPatterns = 20_000
@@ -71,15 +75,15 @@ func checkPattern(pattern string) error {
 	if !isGlob(pattern) {
 		return CheckImageName(pattern)
 	}
-	if !only(pattern, patternRune) {
-		return fmt.Errorf("the image pattern %.120q holds a character that no image name has: allowed are letters, digits, dots, underscores, hyphens and the * ? [ ] ^ \\ of patterns", pattern)
+	if !allRunes(pattern, patternRune) {
+		return fmt.Errorf("the image pattern %s holds a character that no image name has: allowed are letters, digits, dots, "+
+			"underscores, hyphens and the * ? [ ] ^ \\ of patterns", quote(pattern))
 	}
-	if len(pattern) > 256 {
-		// Matching costs grow with every star; no name is longer than 101.
-		return fmt.Errorf("the image pattern %.60q... is longer than 256 characters", pattern)
+	if len(pattern) > maxPattern {
+		return fmt.Errorf("the image pattern %s is longer than %d characters", quote(pattern), maxPattern)
 	}
 	if _, err := path.Match(pattern, "x"); err != nil {
-		return fmt.Errorf("%.120q is not an image pattern: * stands for any characters, ? for one, [a-z] for one of a set", pattern)
+		return fmt.Errorf("%s is not an image pattern: * stands for any characters, ? for one, [a-z] for one of a set", quote(pattern))
 	}
 	return nil
 }
@@ -89,7 +93,8 @@ func isGlob(pattern string) bool { return strings.ContainsAny(pattern, `*?[\`) }
 // CheckImageName checks the name of one image.
 func CheckImageName(name string) error {
 	if !isImageName(name) {
-		return fmt.Errorf("%.120q is not an image name: 1 to 101 letters, digits, dots, underscores and hyphens, beginning with a letter or digit", name)
+		return fmt.Errorf("%s is not an image name: 1 to 101 letters, digits, dots, underscores and hyphens, beginning with a letter "+
+			"or digit", quote(name))
 	}
 	return nil
 }

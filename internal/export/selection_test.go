@@ -131,7 +131,8 @@ func TestParseSelectionRefuses(t *testing.T) {
 		"too many patterns":       {many("x%d-*", 4000), nil, []string{"20000 are the most"}},
 		"too many tags":           {nil, tags(51), []string{"an image has at most 50"}},
 		"a tag key":               {nil, map[string]string{"": "x"}, []string{`"" is not a tag key`}},
-		"all problems":            {[]string{"a b", "c", "["}, map[string]string{"aws:x": "y", "z": "("}, []string{`"a b"`, `"["`, `"aws:x"`, `"z"`}},
+		"all problems": {[]string{"a b", "c", "["}, map[string]string{"aws:x": "y", "z": "("},
+			[]string{`"a b"`, `"["`, `"aws:x"`, `"z"`}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -209,7 +210,8 @@ func FuzzSelection(f *testing.F) {
 				t.Errorf("%q is selected, but only %q are looked at", name, names)
 			}
 		}
-		if excluded, ok := strings.CutPrefix(first, "!"); ok && excluded == name && imageName.MatchString(name) && selection.MatchesName(name) {
+		if excluded, ok := strings.CutPrefix(first, "!"); ok && excluded == name && imageName.MatchString(name) &&
+			selection.MatchesName(name) {
 			t.Errorf("%q is excluded and selected", name)
 		}
 		if selection.MatchesTags(nil) || !selection.MatchesTags(map[string]string{key: value}) {

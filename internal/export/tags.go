@@ -10,8 +10,8 @@ import (
 
 // amiTags merges the tags of an AMI: the image's own, over them the stack's, over those the request's, and
 // ours. Where that is more than an AMI can have, the image's own give way first, then the stack's;
-// left names the keys that found no room. What AWS or this function keeps for itself is not copied.
-func amiTags(image, stack, request map[string]string, t trigger.Trigger, imageARN string) (merged map[string]string, left []string) {
+// dropped names the keys that found no room. What AWS or this function keeps for itself is not copied.
+func amiTags(image, stack, request map[string]string, t trigger.Trigger, imageARN string) (merged map[string]string, dropped []string) {
 	merged = map[string]string{
 		tags.TriggerID: t.ID,
 		tags.Trigger:   string(t.Type),
@@ -23,11 +23,11 @@ func amiTags(image, stack, request map[string]string, t trigger.Trigger, imageAR
 				continue
 			}
 			if len(merged) == tags.Max {
-				left = append(left, key)
+				dropped = append(dropped, key)
 				continue
 			}
 			merged[key] = source[key]
 		}
 	}
-	return merged, left
+	return merged, dropped
 }

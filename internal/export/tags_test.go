@@ -62,9 +62,11 @@ func TestAMITags(t *testing.T) {
 		"of all three": {map[string]string{"i": "1"}, map[string]string{"s": "2"}, map[string]string{"r": "3"},
 			with(ours(), map[string]string{"i": "1", "s": "2", "r": "3"}), nil},
 		"the request's win, then the stack's": {
-			map[string]string{"a": "image", "b": "image", "c": "image"}, map[string]string{"a": "stack", "b": "stack"}, map[string]string{"a": "request"},
+			map[string]string{"a": "image", "b": "image", "c": "image"}, map[string]string{"a": "stack", "b": "stack"},
+			map[string]string{"a": "request"},
 			with(ours(), map[string]string{"a": "request", "b": "stack", "c": "image"}), nil},
-		"an empty value wins as well": {map[string]string{"a": "image"}, nil, map[string]string{"a": ""}, with(ours(), map[string]string{"a": ""}), nil},
+		"an empty value wins as well": {map[string]string{"a": "image"}, nil, map[string]string{"a": ""},
+			with(ours(), map[string]string{"a": ""}), nil},
 		"what AWS keeps is not copied": {map[string]string{"aws:cloudformation:stack-name": "x", "AWS:x": "y", "awsome": "z"}, nil, nil,
 			with(ours(), map[string]string{"awsome": "z"}), nil},
 		"what we keep is not copied": {
@@ -76,7 +78,8 @@ func TestAMITags(t *testing.T) {
 			with(with(with(ours(), many("r", 10)), many("s", 30)), many("i", 7)), []string{"i07", "i08", "i09"}},
 		"then the stack's": {many("i", 1), many("s", 10), many("r", 40),
 			with(with(ours(), many("r", 40)), many("s", 7)), []string{"s07", "s08", "s09", "i00"}},
-		"one of the image's own, replaced, needs no room": {map[string]string{"r00": "image"}, nil, many("r", 47), with(ours(), many("r", 47)), nil},
+		"one of the image's own, replaced, needs no room": {map[string]string{"r00": "image"}, nil, many("r", 47),
+			with(ours(), many("r", 47)), nil},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

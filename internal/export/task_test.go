@@ -3,17 +3,14 @@ package export
 import (
 	"testing"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 )
 
 func TestEnded(t *testing.T) {
-	for state, want := range map[types.ExportImageTaskState]bool{
+	for state, want := range map[string]bool{
 		"COMPLETED": true, "FAILED": true, "TIMED_OUT": true,
 		"EXPORTING": false, "PENDING": false, "RUNNING": false, "": false, "completed": false, "NEW_STATE": false,
 	} {
-		if got := Ended(state); got != want {
+		if got := (Task{State: state}).Ended(); got != want {
 			t.Errorf("Ended(%q) = %v, want %v", state, got, want)
 		}
 	}
@@ -26,28 +23,28 @@ func TestImageNameOf(t *testing.T) {
 		"arn:aws:appstream:eu-west-1:123456789012:fleet/win":           "",
 		"": "",
 	} {
-		if got := ImageNameOf(arn); got != want {
-			t.Errorf("ImageNameOf(%q) = %q, want %q", arn, got, want)
+		if got := imageNameOf(arn); got != want {
+			t.Errorf("imageNameOf(%q) = %q, want %q", arn, got, want)
 		}
 	}
-	if got := ImageNameOf(place.ImageARN("a.b_c-1")); got != "a.b_c-1" {
+	if got := imageNameOf(place.ImageARN("a.b_c-1")); got != "a.b_c-1" {
 		t.Errorf("there and back: %q", got)
 	}
 }
 
 func TestAge(t *testing.T) {
-	at := func(created time.Time) types.ExportImageTask { return types.ExportImageTask{CreatedDate: &created} }
+	at := func(created time.Time) Task { return Task{Created: created} }
 	tests := map[string]struct {
-		task types.ExportImageTask
+		task Task
 		want time.Duration
 	}{
 		"41 minutes":           {at(due.Add(-41 * time.Minute)), 41 * time.Minute},
 		"AppStream runs ahead": {at(due.Add(time.Minute)), 0},
-		"not told":             {types.ExportImageTask{}, 0},
+		"not told":             {Task{}, 0},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got := Age(test.task, due); got != test.want {
+			if got := test.task.Age(due); got != test.want {
 				t.Errorf("Age = %v, want %v", got, test.want)
 			}
 		})
@@ -61,25 +58,33 @@ func TestHistory(t *testing.T) {
 		failures int
 	}
 	tests := map[string]struct {
-		tasks []types.ExportImageTask
+		tasks []Task
 		want  want
 	}{
-		"nothing":                          {nil, want{}},
-		"of another name":                  {[]types.ExportImageTask{exportTask("EXPORTING", called("other"))}, want{}},
-		"one that runs":                    {[]types.ExportImageTask{exportTask("EXPORTING")}, want{live: "task-EXPORTING"}},
-		"an unknown state runs":            {[]types.ExportImageTask{exportTask("NEW")}, want{live: "task-NEW"}},
-		"COMPLETED counts more, first":     {[]types.ExportImageTask{exportTask("COMPLETED"), exportTask("EXPORTING")}, want{live: "task-COMPLETED"}},
-		"COMPLETED counts more, last":      {[]types.ExportImageTask{exportTask("EXPORTING"), exportTask("COMPLETED")}, want{live: "task-COMPLETED"}},
-		"failures are counted":             {[]types.ExportImageTask{exportTask("FAILED"), exportTask("COMPLETED"), exportTask("TIMED_OUT")}, want{live: "task-COMPLETED", failures: 2}},
-		"the own":                          {[]types.ExportImageTask{exportTask("EXPORTING"), exportTask("EXPORTING", own, id("mine"))}, want{live: "task-EXPORTING", own: "mine"}},
-		"the own, although it failed":      {[]types.ExportImageTask{exportTask("FAILED", own, id("mine"))}, want{own: "mine", failures: 1}},
-		"of two twins the live one":        {[]types.ExportImageTask{exportTask("FAILED", own, id("dead")), exportTask("EXPORTING", own, id("alive"))}, want{live: "alive", own: "alive", failures: 1}},
-		"of two twins the live one, first": {[]types.ExportImageTask{exportTask("EXPORTING", own, id("alive")), exportTask("FAILED", own, id("dead"))}, want{live: "alive", own: "alive", failures: 1}},
-		"the own for another image is not": {[]types.ExportImageTask{exportTask("EXPORTING", own, of(place.ImageARN("other")))}, want{live: "task-EXPORTING"}},
-		"without tags it is nobody's":      {[]types.ExportImageTask{exportTask("EXPORTING", func(task *types.ExportImageTask) { task.TagSpecifications = nil })}, want{live: "task-EXPORTING"}},
-		"the own under another name":       {[]types.ExportImageTask{exportTask("EXPORTING", own, called("old"), id("mine"))}, want{own: "mine"}},
-		"own twins under another name":     {[]types.ExportImageTask{exportTask("FAILED", own, called("old"), id("dead")), exportTask("EXPORTING", own, called("old"), id("alive"))}, want{own: "alive"}},
-		"the own that lives, of two names": {[]types.ExportImageTask{exportTask("EXPORTING", own, called("old"), id("old")), exportTask("FAILED", own, id("mine"))}, want{own: "old", failures: 1}},
+		"nothing":                      {nil, want{}},
+		"of another name":              {[]Task{exportTask("EXPORTING", called("other"))}, want{}},
+		"one that runs":                {[]Task{exportTask("EXPORTING")}, want{live: "task-EXPORTING"}},
+		"an unknown state runs":        {[]Task{exportTask("NEW")}, want{live: "task-NEW"}},
+		"COMPLETED counts more, first": {[]Task{exportTask("COMPLETED"), exportTask("EXPORTING")}, want{live: "task-COMPLETED"}},
+		"COMPLETED counts more, last":  {[]Task{exportTask("EXPORTING"), exportTask("COMPLETED")}, want{live: "task-COMPLETED"}},
+		"failures are counted": {[]Task{exportTask("FAILED"), exportTask("COMPLETED"), exportTask("TIMED_OUT")},
+			want{live: "task-COMPLETED", failures: 2}},
+		"the own": {[]Task{exportTask("EXPORTING"), exportTask("EXPORTING", own, id("mine"))},
+			want{live: "task-EXPORTING", own: "mine"}},
+		"the own, although it failed": {[]Task{exportTask("FAILED", own, id("mine"))}, want{own: "mine", failures: 1}},
+		"of two twins the live one": {[]Task{exportTask("FAILED", own, id("dead")), exportTask("EXPORTING", own, id("alive"))},
+			want{live: "alive", own: "alive", failures: 1}},
+		"of two twins the live one, first": {[]Task{exportTask("EXPORTING", own, id("alive")), exportTask("FAILED", own, id("dead"))},
+			want{live: "alive", own: "alive", failures: 1}},
+		"the own for another image is not": {[]Task{exportTask("EXPORTING", own, of(place.ImageARN("other")))},
+			want{live: "task-EXPORTING"}},
+		"without tags it is nobody's": {[]Task{exportTask("EXPORTING", func(task *Task) { task.Tags = nil })},
+			want{live: "task-EXPORTING"}},
+		"the own under another name": {[]Task{exportTask("EXPORTING", own, called("old"), id("mine"))}, want{own: "mine"}},
+		"own twins under another name": {[]Task{exportTask("FAILED", own, called("old"), id("dead")),
+			exportTask("EXPORTING", own, called("old"), id("alive"))}, want{own: "alive"}},
+		"the own that lives, of two names": {[]Task{exportTask("EXPORTING", own, called("old"), id("old")),
+			exportTask("FAILED", own, id("mine"))}, want{own: "old", failures: 1}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -87,10 +92,10 @@ func TestHistory(t *testing.T) {
 			record := past.byAMIName[winAMI]
 			var got want
 			if record.live != nil {
-				got.live = record.live.taskID
+				got.live = record.live.id
 			}
 			if own := past.own[winARN]; own != nil {
-				got.own = aws.ToString(own.TaskId)
+				got.own = own.ID
 			}
 			got.failures = record.failures
 			if got != test.want {
@@ -100,10 +105,10 @@ func TestHistory(t *testing.T) {
 	}
 }
 
-func TestTwins(t *testing.T) {
+func TestHasTwin(t *testing.T) {
 	failed := exportTask("FAILED", id("a"))
 	tests := map[string]struct {
-		other types.ExportImageTask
+		other Task
 		want  bool
 	}{
 		"running":              {exportTask("EXPORTING", id("b")), true},
@@ -115,12 +120,12 @@ func TestTwins(t *testing.T) {
 		"under another name":   {exportTask("EXPORTING", id("b"), called("other")), false},
 		"of another image":     {exportTask("EXPORTING", id("b"), of(place.ImageARN("other"))), false},
 		"by the same trigger":  {exportTask("EXPORTING", id("b"), own), true},
-		"of which little said": {types.ExportImageTask{TaskId: aws.String("b")}, false},
+		"of which little said": {Task{ID: "b"}, false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got := twins(failed, test.other); got != test.want {
-				t.Errorf("twins = %v, want %v", got, test.want)
+			if got := failed.hasTwin(test.other); got != test.want {
+				t.Errorf("hasTwin = %v, want %v", got, test.want)
 			}
 		})
 	}

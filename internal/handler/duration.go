@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// short writes a duration as people say it: 25s, 41m, 3h12m, 72h.
-func short(d time.Duration) string {
+// formatDuration writes a duration as people say it: 25s, 41m, 3h12m, 72h.
+func formatDuration(d time.Duration) string {
 	if d < time.Minute {
 		return fmt.Sprintf("%ds", int(d.Seconds()))
 	}

@@ -20,6 +20,7 @@ func (e *AppStreamUnreadable) Unwrap() error { return e.err }
 type NotHandedOver struct{ err error }
 
 func (e *NotHandedOver) Error() string {
-	return "not all could be published or queued; the same schedule or event, delivered again, makes up for it, another request does not: " + e.err.Error()
+	return "not all could be published or queued; the same schedule or event, delivered again, makes up for it, another request does " +
+		"not: " + e.err.Error()
 }
 func (e *NotHandedOver) Unwrap() error { return e.err }

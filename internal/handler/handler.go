@@ -1,11 +1,14 @@
 // Package handler composes the function: it takes an invocation, has the domain plan and start exports or follow
-// them, tells the topic, and queues what cannot be finished now. It is the only room that knows Lambda.
+// them, tells the topic, and queues what cannot be finished now. It is the only room that knows Lambda. In which order things are
+// done, and why, says the crash protocol of package export.
 package handler
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
@@ -19,27 +22,71 @@ import (
 	"appstream-ami-exporter/internal/work"
 )
 
-// Handler handles invocations. All fields are required.
+// Dependencies are what a Handler works with. All fields but Function are required.
+type Dependencies struct {
+	Config    config.Config
+	AppStream export.AppStream
+	SNS       notify.SNS
+	SQS       work.SQS
+	Now       func() time.Time
+	Log       *slog.Logger
+	Metrics   io.Writer // takes the lines with metrics; on Lambda the standard output
+	Function  string    // the name of the Lambda function, under which the metrics are found
+}
+
+// Handler handles invocations.
 type Handler struct {
-	Config   config.Config
-	Exporter *export.Exporter
-	Topic    notify.Topic
-	Queue    work.Queue
-	Now      func() time.Time
-	Log      *slog.Logger
-	Metrics  *metrics.Recorder
+	config   config.Config
+	exporter *export.Exporter
+	topic    notify.Topic
+	queue    work.Queue
+	now      func() time.Time
+	log      *slog.Logger
+	metrics  *metrics.Recorder
+}
+
+// New makes a handler. Its error names everything that is missing.
+func New(d Dependencies) (*Handler, error) {
+	var problems []error
+	require := func(what string, there bool) {
+		if !there {
+			problems = append(problems, fmt.Errorf("the handler has no %s", what))
+		}
+	}
+	c := d.Config
+	require("AppStream", d.AppStream != nil)
+	require("SNS", d.SNS != nil)
+	require("SQS", d.SQS != nil)
+	require("clock", d.Now != nil)
+	require("log", d.Log != nil)
+	require("writer for metrics", d.Metrics != nil)
+	require("topic, queues and export role", c.TopicARN != "" && c.WorkQueueURL != "" && c.DeadLetterQueueURL != "" &&
+		c.ExportRoleARN != "")
+	require("deadlines", c.WaitDeadline > 0 && c.ExportDeadline > 0 && c.MaxReceiveCount > 0)
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
+	}
+	return &Handler{
+		config:   c,
+		exporter: &export.Exporter{AppStream: d.AppStream, Place: c.Place, RoleARN: c.ExportRoleARN, Now: d.Now, Warn: d.Log.WarnContext},
+		topic:    notify.Topic{SNS: d.SNS, ARN: c.TopicARN},
+		queue:    work.Queue{SQS: d.SQS, URL: c.WorkQueueURL, DeadLetterURL: c.DeadLetterQueueURL},
+		now:      d.Now,
+		log:      d.Log,
+		metrics:  &metrics.Recorder{Out: d.Metrics, Function: d.Function, Now: d.Now},
+	}, nil
 }
 
 // Invoke takes the payload of one invocation and returns its reply; it is aws-lambda-go's Handler. It takes bytes, since
 // what comes may be no JSON at all, and the one who sent it should read a sentence about that.
 func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	reply, err := h.handle(ctx, payload)
-	if err := h.Metrics.Flush(); err != nil {
-		h.Log.WarnContext(ctx, "the metrics of this invocation are lost", "error", err.Error())
+	if err := h.metrics.Flush(); err != nil {
+		h.log.WarnContext(ctx, "the metrics of this invocation are lost", "error", err.Error())
 	}
 	if err != nil {
 		// Logged here, since aws-lambda-go's own line has neither the request id nor a level that survives filtering.
-		h.Log.ErrorContext(ctx, "invocation failed", "error", err.Error())
+		h.log.ErrorContext(ctx, "invocation failed", "error", err.Error())
 		return nil, err
 	}
 	encoded, err := json.Marshal(reply)
@@ -50,7 +97,7 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 }
 
 func (h *Handler) handle(ctx context.Context, payload []byte) (any, error) {
-	invocation := trigger.Invocation{Now: h.Now(), Account: h.Config.Place.Account, Region: h.Config.Place.Region}
+	invocation := trigger.Invocation{Now: h.now(), Account: h.config.Place.Account, Region: h.config.Place.Region}
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
 		invocation.RequestID = lc.AwsRequestID
 	}
@@ -61,7 +108,7 @@ func (h *Handler) handle(ctx context.Context, payload []byte) (any, error) {
 	case input.Batch != nil:
 		return h.batch(ctx, input.Batch), nil
 	case input.Ignored != "":
-		h.Log.InfoContext(ctx, "ignored", "reason", input.Ignored)
+		h.log.InfoContext(ctx, "ignored", "reason", input.Ignored)
 		return Reply{Ignored: input.Ignored}.filled(), nil
 	}
 	return h.trigger(ctx, input)
@@ -77,6 +124,5 @@ func working(ctx context.Context) (context.Context, context.CancelFunc) {
 	if !ok {
 		return context.WithCancel(ctx)
 	}
-	left := time.Until(deadline)
-	return context.WithDeadline(ctx, deadline.Add(-min(reserve, left/4)))
+	return context.WithDeadline(ctx, deadline.Add(-min(reserve, time.Until(deadline)/4)))
 }

@@ -26,12 +26,10 @@ import (
 
 	"appstream-ami-exporter/internal/awsclient"
 	"appstream-ami-exporter/internal/config"
-	"appstream-ami-exporter/internal/export"
 	"appstream-ami-exporter/internal/handler"
 	emulator "appstream-ami-exporter/internal/localaws/appstream"
 	"appstream-ami-exporter/internal/localaws/gateway"
 	"appstream-ami-exporter/internal/localaws/queues"
-	"appstream-ami-exporter/internal/metrics"
 	"appstream-ami-exporter/internal/notify"
 	"appstream-ami-exporter/internal/notify/notifytest"
 	"appstream-ami-exporter/internal/trigger"
@@ -78,6 +76,8 @@ func imageARN(image string) string {
 // night is a handler with everything around it.
 type night struct {
 	*handler.Handler
+	dependencies handler.Dependencies
+
 	t         *testing.T
 	stream    *emulator.Server
 	gateway   *gateway.Gateway
@@ -132,29 +132,29 @@ func newNight(t *testing.T) *night {
 		o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
 	})
 	log := slog.New(slog.NewJSONHandler(n.log, nil))
-	n.Handler = &handler.Handler{
-		Config: c,
-		Exporter: &export.Exporter{
-			AppStream: appstream.New(clients.AppStream.Options(), func(o *appstream.Options) { o.BaseEndpoint, o.Retryer = url, impatient }),
-			Place:     c.Place, RoleARN: c.ExportRoleARN, Now: n.clock, Warn: log.WarnContext,
-		},
-		Topic: notify.Topic{
-			SNS: sns.New(clients.SNS.Options(), func(o *sns.Options) { o.BaseEndpoint, o.Retryer = url, impatient }), ARN: c.TopicARN,
-		},
-		Queue: work.Queue{
-			SQS: sqs.New(clients.SQS.Options(), func(o *sqs.Options) { o.BaseEndpoint, o.Retryer = url, impatient }),
-			URL: c.WorkQueueURL, DeadLetterURL: c.DeadLetterQueueURL,
-		},
-		Now:     n.clock,
-		Log:     log,
-		Metrics: &metrics.Recorder{Out: n.metrics, Function: "exporter", Now: n.clock},
+	n.dependencies = handler.Dependencies{
+		Config:    c,
+		AppStream: appstream.New(clients.AppStream.Options(), func(o *appstream.Options) { o.BaseEndpoint, o.Retryer = url, impatient }),
+		SNS:       sns.New(clients.SNS.Options(), func(o *sns.Options) { o.BaseEndpoint, o.Retryer = url, impatient }),
+		SQS:       sqs.New(clients.SQS.Options(), func(o *sqs.Options) { o.BaseEndpoint, o.Retryer = url, impatient }),
+		Now:       n.clock, Log: log, Metrics: n.metrics, Function: "exporter",
 	}
+	n.with(func(*handler.Dependencies) {})
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the log:\n%s", n.log)
 		}
 	})
 	return n
+}
+
+// with goes on with a handler that works with something else.
+func (n *night) with(change func(*handler.Dependencies)) {
+	n.t.Helper()
+	change(&n.dependencies)
+	h, err := handler.New(n.dependencies)
+	n.must(err)
+	n.Handler = h
 }
 
 func (n *night) queue(name string) queues.Queue {

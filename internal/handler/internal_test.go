@@ -2,12 +2,16 @@ package handler
 
 import (
 	"context"
+	"encoding/json"
+	"strings"
 	"testing"
 	"time"
+
+	"appstream-ami-exporter/internal/export"
 )
 
 // People read durations in e-mails.
-func TestShort(t *testing.T) {
+func TestFormatDuration(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[time.Duration]string{
 		0:                               "0s",
@@ -24,8 +28,8 @@ func TestShort(t *testing.T) {
 		72 * time.Hour:                  "72h",
 		168*time.Hour + 5*time.Minute:   "168h5m",
 	} {
-		if got := short(d); got != want {
-			t.Errorf("short(%v) = %q, want %q", d, got, want)
+		if got := formatDuration(d); got != want {
+			t.Errorf("formatDuration(%v) = %q, want %q", d, got, want)
 		}
 	}
 }
@@ -59,5 +63,43 @@ func TestWorking(t *testing.T) {
 	cancel()
 	if endless.Err() == nil {
 		t.Error("work goes on after its invocation")
+	}
+}
+
+// Every field of the API's ExportImageTask arrives under its own name.
+func TestTaskDocument(t *testing.T) {
+	t.Parallel()
+	got, err := json.Marshal(taskDocument(export.Task{
+		ID: "t", ImageARN: "i", AMIName: "n", Description: "d", AMIID: "a",
+		Created: time.Date(2026, 11, 23, 3, 0, 3, 0, time.FixedZone("CET", 3600)),
+		State:   "NEW_STATE", Tags: map[string]string{"k": "v"}, Errors: []export.TaskError{{Code: "c", Message: "m"}, {}},
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"TaskId":"t","ImageArn":"i","AmiName":"n","CreatedDate":"2026-11-23T02:00:03Z","AmiDescription":"d",` +
+		`"State":"NEW_STATE",` +
+		`"AmiId":"a","TagSpecifications":{"k":"v"},"ErrorDetails":[{"ErrorCode":"c","ErrorMessage":"m"},{}]}`
+	if string(got) != want {
+		t.Errorf("task = %s\nwant   %s", got, want)
+	}
+	bare, err := json.Marshal(taskDocument(export.Task{}))
+	if want := `{"TaskId":"","ImageArn":"","AmiName":""}`; err != nil || string(bare) != want {
+		t.Errorf("a task of which nothing is known: %v, %s", err, bare)
+	}
+}
+
+// A handler that lacks something says so when it is made, not in the middle of a night.
+func TestNewChecksWhatItIsGiven(t *testing.T) {
+	t.Parallel()
+	_, err := New(Dependencies{})
+	if err == nil {
+		t.Fatal("a handler was made of nothing")
+	}
+	want := []string{"AppStream", "SNS", "SQS", "clock", "log", "writer for metrics", "topic, queues and export role", "deadlines"}
+	for i, line := range strings.Split(err.Error(), "\n") {
+		if i >= len(want) || line != "the handler has no "+want[i] {
+			t.Errorf("problem %d: %s", i, line)
+		}
 	}
 }

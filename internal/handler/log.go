@@ -18,7 +18,7 @@ func (l safeLog) Enabled(ctx context.Context, level slog.Level) bool {
 }
 
 func (l safeLog) Handle(ctx context.Context, record slog.Record) error {
-	safe := slog.NewRecord(record.Time, record.Level, shown(record.Message), record.PC)
+	safe := slog.NewRecord(record.Time, record.Level, sanitize(record.Message), record.PC)
 	record.Attrs(func(attribute slog.Attr) bool {
 		safe.AddAttrs(safeAttr(attribute))
 		return true
@@ -38,14 +38,14 @@ func (l safeLog) WithGroup(name string) slog.Handler { return safeLog{l.next.Wit
 
 func safeAttr(attribute slog.Attr) slog.Attr {
 	if attribute.Value.Kind() == slog.KindString {
-		attribute.Value = slog.StringValue(shown(attribute.Value.String()))
+		attribute.Value = slog.StringValue(sanitize(attribute.Value.String()))
 	}
 	return attribute
 }
 
-// shown has a semicolon between lines, which are the several errors of one, and a space for each other control character. It
+// sanitize has a semicolon between lines, which are the several errors of one, and a space for each other control character. It
 // copies nothing where there is none.
-func shown(text string) string {
+func sanitize(text string) string {
 	text = strings.ReplaceAll(text, "\n", "; ")
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
 	"appstream-ami-exporter/internal/export"
+	"appstream-ami-exporter/internal/handler"
 	"appstream-ami-exporter/internal/localaws/appstream"
 	"appstream-ami-exporter/internal/work"
 )
@@ -57,14 +58,15 @@ func newSelection(t *testing.T) *night {
 	n := newNight(t)
 	selection, err := export.ParseSelection([]string{"prod-*"}, nil)
 	n.must(err)
-	n.Config.Selection = selection
+	n.with(func(d *handler.Dependencies) { d.Config.Selection = selection })
 	n.put("prod-base", "other")
 	n.build("prod-building")
 	n.stream.PutImage(appstream.Image{Name: "prod-done", CreatedTime: made, Tags: map[string]string{markName: amiOf("prod-done")}})
 	return n
 }
 
-// What a trigger counts. Only a schedule is counted as a sweep, or a night that is missing would not be seen where somebody asks by hand. A zero is told,
+// What a trigger counts. Only a schedule is counted as a sweep, or a night that is missing would not be seen where somebody asks by
+// hand. A zero is told,
 // since a graph with gaps looks like a function that does not run.
 func TestMetricsOfATrigger(t *testing.T) {
 	t.Parallel()
@@ -73,7 +75,8 @@ func TestMetricsOfATrigger(t *testing.T) {
 		want          numbers
 	}{
 		{"a schedule", schedule, numbers{
-			"Sweeps": 1.0, "ImagesSelected": 3.0, "ImagesSkipped": 1.0, "ImagesWaiting": 1.0, "ExportsStarted": 1.0, "ExportsRejected": 0.0}},
+			"Sweeps": 1.0, "ImagesSelected": 3.0, "ImagesSkipped": 1.0, "ImagesWaiting": 1.0, "ExportsStarted": 1.0,
+			"ExportsRejected": 0.0}},
 		{"a request for the same", `{"tags":{"Ticket":"7"}}`, numbers{
 			"ImagesSelected": 3.0, "ImagesSkipped": 1.0, "ImagesWaiting": 1.0, "ExportsStarted": 1.0, "ExportsRejected": 0.0}},
 		{"a request that names an image that is not there", `{"images":["prod-*","missing"]}`, numbers{
@@ -114,10 +117,14 @@ func TestMetricsOfAWatch(t *testing.T) {
 		want  numbers
 	}{
 		{"it runs", types.ExportImageTaskStateExporting, 40 * time.Minute, numbers{"OldestWorkAge": []any{2400.0}}},
-		{"it completed", types.ExportImageTaskStateCompleted, 42 * time.Minute, numbers{"ExportsCompleted": 1.0, "ExportDuration": []any{2520.0}, "OldestWorkAge": []any{0.0}}},
-		{"it failed", types.ExportImageTaskStateFailed, 42 * time.Minute, numbers{"ExportsFailed": 1.0, "ExportDuration": []any{2520.0}, "OldestWorkAge": []any{0.0}}},
-		{"it timed out", types.ExportImageTaskStateTimedOut, 42 * time.Minute, numbers{"ExportsFailed": 1.0, "ExportDuration": []any{2520.0}, "OldestWorkAge": []any{0.0}}},
-		{"it is given up", types.ExportImageTaskStateExporting, exportDeadline, numbers{"ExportsGivenUp": 1.0, "OldestWorkAge": []any{0.0}}},
+		{"it completed", types.ExportImageTaskStateCompleted, 42 * time.Minute,
+			numbers{"ExportsCompleted": 1.0, "ExportDuration": []any{2520.0}, "OldestWorkAge": []any{0.0}}},
+		{"it failed", types.ExportImageTaskStateFailed, 42 * time.Minute,
+			numbers{"ExportsFailed": 1.0, "ExportDuration": []any{2520.0}, "OldestWorkAge": []any{0.0}}},
+		{"it timed out", types.ExportImageTaskStateTimedOut, 42 * time.Minute,
+			numbers{"ExportsFailed": 1.0, "ExportDuration": []any{2520.0}, "OldestWorkAge": []any{0.0}}},
+		{"it is given up", types.ExportImageTaskStateExporting, exportDeadline,
+			numbers{"ExportsGivenUp": 1.0, "OldestWorkAge": []any{0.0}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -8,22 +8,22 @@ import (
 	"appstream-ami-exporter/internal/trigger"
 )
 
-// order completes what a trigger asks for with what the stack decided. Its error names everything about the ask that
+// newOrder completes what a trigger asks for with what the stack decided. Its error names everything about the spec that
 // cannot be.
-func (h *Handler) order(t trigger.Trigger, ask trigger.Spec, only []string) (export.Order, error) {
-	c := h.Config
+func (h *Handler) newOrder(t trigger.Trigger, spec trigger.Spec, only []string) (export.Order, error) {
+	c := h.config
 	order := export.Order{
-		Trigger:     t,
-		Selection:   c.Selection,
-		Only:        only,
-		Name:        c.Name,
-		Description: c.Description,
-		StackTags:   c.Tags,
-		RequestTags: ask.Tags,
-		AMIName:     ask.AMIName,
-		Chosen:      ask.CustomAMIName(),
-		CopyTags:    c.CopyImageTags,
-		DryRun:      ask.DryRun,
+		Trigger:       t,
+		Selection:     c.Selection,
+		Only:          only,
+		Name:          c.Name,
+		Description:   c.Description,
+		StackTags:     c.Tags,
+		RequestTags:   spec.Tags,
+		AMIName:       spec.AMIName,
+		CustomAMIName: spec.CustomAMIName(),
+		CopyTags:      c.CopyImageTags,
+		DryRun:        spec.DryRun,
 	}
 	if !t.ChoosesImages() || c.RequestsWithinSelection {
 		order.Bounds = c.Selection
@@ -32,37 +32,37 @@ func (h *Handler) order(t trigger.Trigger, ask trigger.Spec, only []string) (exp
 	note := func(err error) { problems = append(problems, err) }
 
 	switch {
-	case ask.ImageName != "":
+	case spec.ImageName != "":
 		// Checked as a name alone: a pattern here, above all in an event, would reach other images.
-		selection, err := export.ParseSelection([]string{ask.ImageName}, ask.Tag)
+		selection, err := export.ParseSelection([]string{spec.ImageName}, spec.Tag)
 		order.Selection = selection
 		if err == nil {
-			err = export.CheckImageName(ask.ImageName)
+			err = export.CheckImageName(spec.ImageName)
 		}
 		note(err)
-	case len(ask.Images) == 0 && len(ask.Tag) == 0:
+	case len(spec.Images) == 0 && len(spec.Tag) == 0:
 		order.Sweep = true
 	default:
-		selection, err := export.ParseSelection(ask.Images, ask.Tag)
+		selection, err := export.ParseSelection(spec.Images, spec.Tag)
 		order.Selection = selection
 		note(err)
 	}
-	if ask.AMIName != "" {
-		note(export.CheckAMIName(ask.AMIName))
+	if spec.AMIName != "" {
+		note(export.CheckAMIName(spec.AMIName))
 		if names, alone := order.Selection.Names(); !alone || len(names) != 1 {
 			note(errors.New("amiName needs exactly one image, named by imageName; for several use amiNameTemplate"))
 		}
 	}
-	if ask.AMINameTemplate != "" {
-		template, err := export.ParseNameTemplate(ask.AMINameTemplate)
+	if spec.AMINameTemplate != "" {
+		template, err := export.ParseNameTemplate(spec.AMINameTemplate)
 		order.Name = template
 		note(err)
 	}
-	if ask.AMIDescription != "" {
-		template, err := export.ParseDescriptionTemplate(ask.AMIDescription)
+	if spec.AMIDescription != "" {
+		template, err := export.ParseDescriptionTemplate(spec.AMIDescription)
 		order.Description = template
 		note(err)
 	}
-	note(tags.CheckAll(ask.Tags))
+	note(tags.CheckAll(spec.Tags))
 	return order, errors.Join(problems...)
 }

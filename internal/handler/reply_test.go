@@ -48,7 +48,8 @@ func TestReply(t *testing.T) {
     {
       "imageName": "missing",
       "reason": "the image was not found",
-      "hint": "Check the name: account 123456789012 has no AppStream image of that name of its own in eu-west-1. Images shared by others and AWS's own cannot be exported."
+      "hint": "Check the name: account 123456789012 has no AppStream image of that name of its own in eu-west-1. ` +
+			`Images shared by others and AWS's own cannot be exported."
     },
     {
       "imageName": "office",
@@ -103,7 +104,8 @@ func TestReply(t *testing.T) {
   ],
   "rejected": []
 }`},
-		{"an event to ignore", `{"source":"aws.appstream","detail-type":"AWS API Call via CloudTrail","detail":{"eventName":"CreateUpdatedImage","requestParameters":{"dryRun":true}}}`, `{
+		{"an event to ignore", `{"source":"aws.appstream","detail-type":"AWS API Call via CloudTrail",` +
+			`"detail":{"eventName":"CreateUpdatedImage","requestParameters":{"dryRun":true}}}`, `{
   "ignored": "CreateUpdatedImage was a dry run, so no image is made",
   "started": [],
   "waiting": [],

@@ -8,36 +8,36 @@ import (
 )
 
 // request plans what is left of a request again and starts what can be started now.
-func (h *Handler) request(ctx context.Context, item work.Item, left patience) (done bool) {
-	order, err := h.order(item.Trigger, item.Request.Spec, item.Request.Only)
+func (h *Handler) request(ctx context.Context, item work.Item, phase phase) (done bool) {
+	order, err := h.newOrder(item.Trigger, item.Request.Spec, item.Request.Only)
 	if err != nil {
 		// It was checked when it came; only a change of the stack in between can have made it impossible.
 		return h.giveUp(ctx, item, item.Request.Only, nil, err.Error())
 	}
 	tally, err := h.run(ctx, order)
 	if err != nil {
-		h.Log.WarnContext(ctx, "the request waits", "triggerId", item.Trigger.ID, "reason", err.Error())
-		return left.hopeless(err) && h.giveUp(ctx, item, item.Request.Only, nil, err.Error())
+		h.log.WarnContext(ctx, "the request waits", "triggerId", item.Trigger.ID, "reason", err.Error())
+		return phase.givesUpOn(err) && h.giveUp(ctx, item, item.Request.Only, nil, err.Error())
 	}
 	reply := tally.done()
 	h.summarise(ctx, order.Trigger, reply)
 	if err := errors.Join(tally.problems...); err != nil {
-		h.Log.ErrorContext(ctx, "the request comes again to hand over what it started", "triggerId", item.Trigger.ID, "error", err.Error())
+		h.log.ErrorContext(ctx, "the request comes again to hand over what it started", "triggerId", item.Trigger.ID, "error", err.Error())
 		return false
 	}
 	waiting := names(reply.Waiting)
 	switch {
 	case len(waiting) == 0:
 		return true
-	case left != plenty:
+	case phase != inTime:
 		return h.giveUp(ctx, item, waiting, reply.Waiting, "")
 	case len(waiting) == len(item.Request.Only):
 		return false
 	}
 	// Some are done, so the request shrinks to the others. Were it kept whole, it would find its own tasks each
 	// time and tell of them again.
-	if err := h.sendRest(ctx, item, waiting, h.Now()); err != nil {
-		h.Log.ErrorContext(ctx, "the request comes again whole", "triggerId", item.Trigger.ID, "error", err.Error())
+	if err := h.sendRest(ctx, item, waiting, h.now()); err != nil {
+		h.log.ErrorContext(ctx, "the request comes again whole", "triggerId", item.Trigger.ID, "error", err.Error())
 		return false
 	}
 	return true
@@ -58,8 +58,9 @@ func (h *Handler) giveUp(ctx context.Context, item work.Item, images []string, w
 		if entry, ok := reasons[name]; ok {
 			reason = entry.Reason
 		}
-		h.Log.ErrorContext(ctx, "given up", "imageName", name, "amiName", reasons[name].AMIName, "triggerId", item.Trigger.ID, "reason", reason)
-		if err := h.tell(ctx, item.Trigger, h.requestGivenUp(item, name, reasons[name].AMIName, reason)); err != nil {
+		h.log.ErrorContext(ctx, "given up", "imageName", name, "amiName", reasons[name].AMIName, "triggerId", item.Trigger.ID, "reason",
+			reason)
+		if err := h.deliver(ctx, item.Trigger, h.requestGivenUpDocument(item, name, reasons[name].AMIName, reason)); err != nil {
 			done = false
 		}
 	}

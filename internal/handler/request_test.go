@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
 	"appstream-ami-exporter/internal/export"
+	"appstream-ami-exporter/internal/handler"
 	emulator "appstream-ami-exporter/internal/localaws/appstream"
 	"appstream-ami-exporter/internal/localaws/gateway"
 	"appstream-ami-exporter/internal/notify"
@@ -45,7 +46,8 @@ func TestWhatWaits(t *testing.T) {
 	want := work.Item{
 		Trigger: trigger.Trigger{Type: trigger.Request, ID: "request-1", Time: two}, Since: two, Deadline: two.Add(waitDeadline),
 		Request: &work.Request{
-			Spec: trigger.Spec{Images: []string{"build*"}, AMINameTemplate: "{image}-x", AMIDescription: "d", Tags: map[string]string{"Ticket": "7"}},
+			Spec: trigger.Spec{Images: []string{"build*"}, AMINameTemplate: "{image}-x", AMIDescription: "d",
+				Tags: map[string]string{"Ticket": "7"}},
 			Only: []string{"building"},
 		},
 	}
@@ -155,7 +157,8 @@ func TestWholeRequestWaits(t *testing.T) {
 	got, err := n.invoke(`{"imageName":"base"}`)
 	n.must(err)
 	const reason = "cannot read AppStream's images and export tasks: DescribeImages: ServiceUnavailable: No."
-	check(t, "reply", fmt.Sprintf(`{"trigger":{"type":"request","id":"request-1","time":"2026-11-23T02:00:00Z"},"started":[],"waiting":[{"reason":%q}],"skipped":[],"rejected":[]}`, reason), got)
+	check(t, "reply", fmt.Sprintf(`{"trigger":{"type":"request","id":"request-1","time":"2026-11-23T02:00:00Z"},"started":[],`+
+		`"waiting":[{"reason":%q}],"skipped":[],"rejected":[]}`, reason), got)
 	item := n.queued()[0]
 	check(t, "request", work.Item{
 		Trigger: trigger.Trigger{Type: trigger.Request, ID: "request-1", Time: two}, Since: two, Deadline: two.Add(waitDeadline),
@@ -204,19 +207,25 @@ func TestRequestGivenUp(t *testing.T) {
 		{"images that never became available", requestItem("a", "b"), func(n *night) { n.build("a", "b") }, map[string]string{
 			"a": "waited for 24h: the image is CREATING", "b": "waited for 24h: the image is CREATING",
 		}, "", false},
-		{"AppStream could never be read", requestItem(), func(n *night) { n.refuse(503, "ServiceUnavailable", "DescribeImages") }, map[string]string{
-			"*": "waited for 25h: cannot read AppStream's images and export tasks: DescribeImages: ServiceUnavailable: No.",
-		}, "", true},
-		{"nor for the images that are left", requestItem("a", "b"), func(n *night) { n.refuse(503, "ServiceUnavailable", "DescribeImages") }, map[string]string{
-			"a": "waited for 25h: cannot read AppStream's images and export tasks: DescribeImages: ServiceUnavailable: No.",
-			"b": "waited for 25h: cannot read AppStream's images and export tasks: DescribeImages: ServiceUnavailable: No.",
-		}, "", true},
+		{"AppStream could never be read", requestItem(), func(n *night) { n.refuse(503, "ServiceUnavailable", "DescribeImages") },
+			map[string]string{
+				"*": "waited for 25h: cannot read AppStream's images and export tasks: DescribeImages: ServiceUnavailable: No.",
+			}, "", true},
+		{"nor for the images that are left", requestItem("a", "b"),
+			func(n *night) { n.refuse(503, "ServiceUnavailable", "DescribeImages") }, map[string]string{
+				"a": "waited for 25h: cannot read AppStream's images and export tasks: DescribeImages: ServiceUnavailable: No.",
+				"b": "waited for 25h: cannot read AppStream's images and export tasks: DescribeImages: ServiceUnavailable: No.",
+			}, "", true},
 		{"a request that the stack no longer allows", work.Item{
-			Trigger: nightly, Since: two, Deadline: two.Add(30 * waitDeadline), Request: &work.Request{Spec: trigger.Spec{ImageName: "a", AMINameTemplate: "gone"}, Only: []string{"a"}},
-		}, nil, map[string]string{"a": `waited for 24h: the AMI name template "gone" lacks {image}: all images would get one name`}, "When the cause is mended, request it again.", false},
+			Trigger: nightly, Since: two, Deadline: two.Add(30 * waitDeadline),
+			Request: &work.Request{Spec: trigger.Spec{ImageName: "a", AMINameTemplate: "gone"}, Only: []string{"a"}},
+		}, nil, map[string]string{"a": `waited for 24h: the AMI name template "gone" lacks {image}: all images would get one name`},
+			"When the cause is mended, request it again.", false},
 		{"an AMI name that nightly runs do not make", work.Item{
-			Trigger: nightly, Since: two, Deadline: two.Add(waitDeadline), Request: &work.Request{Spec: trigger.Spec{ImageName: "a", AMIName: "golden"}, Only: []string{"a"}},
-		}, func(n *night) { n.build("a") }, map[string]string{"a": "waited for 24h: the image is CREATING"}, "When the cause is mended, request it again.", false},
+			Trigger: nightly, Since: two, Deadline: two.Add(waitDeadline),
+			Request: &work.Request{Spec: trigger.Spec{ImageName: "a", AMIName: "golden"}, Only: []string{"a"}},
+		}, func(n *night) { n.build("a") }, map[string]string{"a": "waited for 24h: the image is CREATING"},
+			"When the cause is mended, request it again.", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -235,7 +244,8 @@ func TestRequestGivenUp(t *testing.T) {
 				check(t, "type", notify.ExportGivenUp, d.Type)
 				check(t, "id", notify.IDWithoutTask(nightly.ID, d.ImageName, "GIVEN_UP"), d.ID)
 				check(t, "code", "DeadlinePassed", d.Error.Code)
-				check(t, "hint", cmp.Or(test.hint, "When the cause is mended, request the image by name, or leave it to a nightly run that selects it."), d.Error.Hint)
+				check(t, "hint", cmp.Or(test.hint, "When the cause is mended, request the image by name, or leave it to a nightly run "+
+					"that selects it."), d.Error.Hint)
 				got[d.ImageName] = d.Error.Message
 			}
 			check(t, "given up", test.want, got)
@@ -350,7 +360,9 @@ func TestOwnTasks(t *testing.T) {
 			n.pass(test.after)
 			again, err := n.invoke(schedule)
 			n.must(err)
-			check(t, "reply", fmt.Sprintf(`{"trigger":{"type":"schedule","id":"nightly@2026-11-23T02:00:00Z","time":"2026-11-23T02:00:00Z"},"started":[{"imageName":"base","amiName":"base-20261120T101500Z","taskId":%q,"reason":%q}],"waiting":[],"skipped":[],"rejected":[]}`, taskID(1), test.reply), again)
+			check(t, "reply", fmt.Sprintf(`{"trigger":{"type":"schedule","id":"nightly@2026-11-23T02:00:00Z",`+
+				`"time":"2026-11-23T02:00:00Z"},"started":[{"imageName":"base","amiName":"base-20261120T101500Z","taskId":%q,`+
+				`"reason":%q}],"waiting":[],"skipped":[],"rejected":[]}`, taskID(1), test.reply), again)
 			check(t, "told", []string{taskID(1) + ":EXPORTING", taskID(1) + ":EXPORTING"}, n.ids())
 			items := n.queued()
 			if len(items) != 2 || items[0].Watch == nil || items[1].Watch == nil {
@@ -377,7 +389,8 @@ func TestOwnTasks(t *testing.T) {
 // misses it too, as by a sweep.
 func TestOwnTaskOfAnImageThatIsGone(t *testing.T) {
 	t.Parallel()
-	for name, payload := range map[string]string{"named": `{"imageName":"base"}`, "one of two named": `{"images":["base","other"]}`, "a sweep": schedule} {
+	for name, payload := range map[string]string{"named": `{"imageName":"base"}`, "one of two named": `{"images":["base","other"]}`,
+		"a sweep": schedule} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			n := newNight(t)
@@ -400,7 +413,8 @@ func TestOwnTaskOfAnImageThatIsGone(t *testing.T) {
 // later was never made.
 func TestImageThatCannotBeSeenYet(t *testing.T) {
 	t.Parallel()
-	const ready = `{"source":"pipeline","id":"e-1","time":"2026-11-23T02:00:00Z","detail-type":"AppStream Image Ready","detail":{"imageName":"base"}}`
+	const ready = `{"source":"pipeline","id":"e-1","time":"2026-11-23T02:00:00Z","detail-type":"AppStream Image Ready",` +
+		`"detail":{"imageName":"base"}}`
 	n := newNight(t)
 	_, err := n.invoke(ready)
 	n.must(err)
@@ -426,18 +440,21 @@ type fakeAppStream struct {
 	tags   map[string]string // of each image
 }
 
-func (f fakeAppStream) DescribeImages(_ context.Context, input *appstream.DescribeImagesInput, _ ...func(*appstream.Options)) (*appstream.DescribeImagesOutput, error) {
+func (f fakeAppStream) DescribeImages(_ context.Context, input *appstream.DescribeImagesInput,
+	_ ...func(*appstream.Options)) (*appstream.DescribeImagesOutput, error) {
 	if input.Type == types.VisibilityTypeShared {
 		return &appstream.DescribeImagesOutput{}, nil
 	}
 	return &appstream.DescribeImagesOutput{Images: f.images}, nil
 }
 
-func (fakeAppStream) ListExportImageTasks(context.Context, *appstream.ListExportImageTasksInput, ...func(*appstream.Options)) (*appstream.ListExportImageTasksOutput, error) {
+func (fakeAppStream) ListExportImageTasks(context.Context, *appstream.ListExportImageTasksInput,
+	...func(*appstream.Options)) (*appstream.ListExportImageTasksOutput, error) {
 	return &appstream.ListExportImageTasksOutput{}, nil
 }
 
-func (f fakeAppStream) ListTagsForResource(context.Context, *appstream.ListTagsForResourceInput, ...func(*appstream.Options)) (*appstream.ListTagsForResourceOutput, error) {
+func (f fakeAppStream) ListTagsForResource(context.Context, *appstream.ListTagsForResourceInput,
+	...func(*appstream.Options)) (*appstream.ListTagsForResourceOutput, error) {
 	return &appstream.ListTagsForResourceOutput{Tags: f.tags}, nil
 }
 
@@ -452,7 +469,8 @@ func TestMoreThanOneMessageHolds(t *testing.T) {
 		name := fmt.Sprintf("win2022-department-%06d", i)
 		names = append(names, name)
 		images = append(images, types.Image{
-			Name: aws.String(name), Arn: aws.String(imageARN(name)), State: types.ImageStatePending, CreatedTime: aws.Time(made), Platform: types.PlatformTypeWindowsServer2022,
+			Name: aws.String(name), Arn: aws.String(imageARN(name)), State: types.ImageStatePending, CreatedTime: aws.Time(made),
+			Platform: types.PlatformTypeWindowsServer2022,
 		})
 	}
 	tags := map[string]string{}
@@ -467,7 +485,7 @@ func TestMoreThanOneMessageHolds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			n := newNight(t)
-			n.Exporter.AppStream = fakeAppStream{images: images}
+			n.with(func(d *handler.Dependencies) { d.AppStream = fakeAppStream{images: images} })
 			reply, err := n.invoke(payload)
 			n.must(err)
 			const most = 6 << 20 // what Lambda returns
@@ -502,7 +520,8 @@ func TestLargestRequest(t *testing.T) {
 		name := fmt.Sprintf("w%0100d", i) // 101 characters, the most
 		names = append(names, name)
 		images = append(images, types.Image{
-			Name: aws.String(name), Arn: aws.String(imageARN(name)), State: types.ImageStatePending, CreatedTime: aws.Time(made), Platform: types.PlatformTypeWindowsServer2022,
+			Name: aws.String(name), Arn: aws.String(imageARN(name)), State: types.ImageStatePending, CreatedTime: aws.Time(made),
+			Platform: types.PlatformTypeWindowsServer2022,
 		})
 	}
 	tags := func(count int) map[string]string {
@@ -524,7 +543,7 @@ func TestLargestRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := newNight(t)
-	n.Exporter.AppStream = fakeAppStream{images: images, tags: ask.Tag}
+	n.with(func(d *handler.Dependencies) { d.AppStream = fakeAppStream{images: images, tags: ask.Tag} })
 	_, err = n.invoke(string(payload))
 	n.must(err)
 	var queued []string

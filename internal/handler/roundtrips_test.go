@@ -21,10 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"appstream-ami-exporter/internal/config"
-	"appstream-ami-exporter/internal/export"
 	"appstream-ami-exporter/internal/handler"
-	"appstream-ami-exporter/internal/metrics"
-	"appstream-ami-exporter/internal/notify"
 	"appstream-ami-exporter/internal/tags"
 	"appstream-ami-exporter/internal/work"
 )
@@ -67,12 +64,14 @@ func page(count, size int, token *string) (from, to int, next *string) {
 	return from, count, nil
 }
 
-func (f *far) DescribeImages(_ context.Context, input *appstream.DescribeImagesInput, _ ...func(*appstream.Options)) (*appstream.DescribeImagesOutput, error) {
+func (f *far) DescribeImages(_ context.Context, input *appstream.DescribeImagesInput,
+	_ ...func(*appstream.Options)) (*appstream.DescribeImagesOutput, error) {
 	f.trip("AppStream", "DescribeImages")
 	output := &appstream.DescribeImagesOutput{}
 	add := func(name string) {
 		output.Images = append(output.Images, types.Image{
-			Name: aws.String(name), Arn: aws.String(imageARN(name)), State: types.ImageStateAvailable, CreatedTime: aws.Time(made), Platform: types.PlatformTypeWindowsServer2022,
+			Name: aws.String(name), Arn: aws.String(imageARN(name)), State: types.ImageStateAvailable, CreatedTime: aws.Time(made),
+			Platform: types.PlatformTypeWindowsServer2022,
 		})
 	}
 	if len(input.Names) > 0 {
@@ -91,7 +90,8 @@ func (f *far) DescribeImages(_ context.Context, input *appstream.DescribeImagesI
 	return output, nil
 }
 
-func (f *far) ListExportImageTasks(_ context.Context, input *appstream.ListExportImageTasksInput, _ ...func(*appstream.Options)) (*appstream.ListExportImageTasksOutput, error) {
+func (f *far) ListExportImageTasks(_ context.Context, input *appstream.ListExportImageTasksInput,
+	_ ...func(*appstream.Options)) (*appstream.ListExportImageTasksOutput, error) {
 	f.trip("AppStream", "ListExportImageTasks")
 	output := &appstream.ListExportImageTasksOutput{}
 	var from, to int
@@ -104,24 +104,29 @@ func (f *far) ListExportImageTasks(_ context.Context, input *appstream.ListExpor
 
 func task(i int, state types.ExportImageTaskState) types.ExportImageTask {
 	return types.ExportImageTask{
-		TaskId: aws.String(taskID(int64(i))), ImageArn: aws.String(imageARN(imageNumber(i))), AmiName: aws.String(amiOf(imageNumber(i))), CreatedDate: aws.Time(made), State: state,
+		TaskId: aws.String(taskID(int64(i))), ImageArn: aws.String(imageARN(imageNumber(i))), AmiName: aws.String(amiOf(imageNumber(i))),
+		CreatedDate: aws.Time(made), State: state,
 		TagSpecifications: map[string]string{tags.TriggerID: "another"},
 	}
 }
 
-func (f *far) ListTagsForResource(context.Context, *appstream.ListTagsForResourceInput, ...func(*appstream.Options)) (*appstream.ListTagsForResourceOutput, error) {
+func (f *far) ListTagsForResource(context.Context, *appstream.ListTagsForResourceInput,
+	...func(*appstream.Options)) (*appstream.ListTagsForResourceOutput, error) {
 	f.trip("AppStream", "ListTagsForResource")
 	return &appstream.ListTagsForResourceOutput{}, nil
 }
 
-func (f *far) CreateExportImageTask(_ context.Context, input *appstream.CreateExportImageTaskInput, _ ...func(*appstream.Options)) (*appstream.CreateExportImageTaskOutput, error) {
+func (f *far) CreateExportImageTask(_ context.Context, input *appstream.CreateExportImageTaskInput,
+	_ ...func(*appstream.Options)) (*appstream.CreateExportImageTaskOutput, error) {
 	f.trip("AppStream", "CreateExportImageTask")
 	return &appstream.CreateExportImageTaskOutput{ExportImageTask: &types.ExportImageTask{
-		TaskId: aws.String(taskID(1)), ImageArn: aws.String(imageARN(*input.ImageName)), AmiName: input.AmiName, CreatedDate: aws.Time(two), State: types.ExportImageTaskStateExporting,
+		TaskId: aws.String(taskID(1)), ImageArn: aws.String(imageARN(*input.ImageName)), AmiName: input.AmiName, CreatedDate: aws.Time(two),
+		State: types.ExportImageTaskStateExporting,
 	}}, nil
 }
 
-func (f *far) GetExportImageTask(context.Context, *appstream.GetExportImageTaskInput, ...func(*appstream.Options)) (*appstream.GetExportImageTaskOutput, error) {
+func (f *far) GetExportImageTask(context.Context, *appstream.GetExportImageTaskInput,
+	...func(*appstream.Options)) (*appstream.GetExportImageTaskOutput, error) {
 	f.trip("AppStream", "GetExportImageTask")
 	running := task(1, types.ExportImageTaskStateExporting)
 	return &appstream.GetExportImageTaskOutput{ExportImageTask: &running}, nil
@@ -142,7 +147,8 @@ func (f *far) SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.O
 	return &sqs.SendMessageOutput{}, nil
 }
 
-func (f *far) ChangeMessageVisibility(context.Context, *sqs.ChangeMessageVisibilityInput, ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityOutput, error) {
+func (f *far) ChangeMessageVisibility(context.Context, *sqs.ChangeMessageVisibilityInput,
+	...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityOutput, error) {
 	f.trip("SQS", "ChangeMessageVisibility")
 	return &sqs.ChangeMessageVisibilityOutput{}, nil
 }
@@ -153,7 +159,8 @@ func (f *far) trips(t *testing.T, payload string) (depth int) {
 	f.calls, f.now, f.most = map[string]int{}, map[string]int{}, map[string]int{}
 	c, err := config.FromEnvironment(func(name string) (string, bool) {
 		value, ok := map[string]string{
-			"EXPORT_ROLE_ARN": "arn:aws:iam::123456789012:role/export", "TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:topic", "AWS_REGION": "eu-west-1",
+			"EXPORT_ROLE_ARN": "arn:aws:iam::123456789012:role/export", "TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:topic",
+			"AWS_REGION":     "eu-west-1",
 			"WORK_QUEUE_URL": "https://sqs.example/work", "DEAD_LETTER_QUEUE_URL": "https://sqs.example/dead",
 		}[name]
 		return value, ok
@@ -161,14 +168,12 @@ func (f *far) trips(t *testing.T, payload string) (depth int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := slog.New(slog.DiscardHandler)
-	h := &handler.Handler{
-		Config:   c,
-		Exporter: &export.Exporter{AppStream: f, Place: c.Place, RoleARN: c.ExportRoleARN, Now: time.Now, Warn: log.WarnContext},
-		Topic:    notify.Topic{SNS: f, ARN: c.TopicARN},
-		Queue:    work.Queue{SQS: f, URL: c.WorkQueueURL, DeadLetterURL: c.DeadLetterQueueURL},
-		Now:      time.Now, Log: log,
-		Metrics: &metrics.Recorder{Out: io.Discard, Function: "exporter", Now: time.Now},
+	h, err := handler.New(handler.Dependencies{
+		Config: c, AppStream: f, SNS: f, SQS: f, Now: time.Now, Log: slog.New(slog.DiscardHandler), Metrics: io.Discard,
+		Function: "exporter",
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
@@ -192,8 +197,9 @@ func (f *far) check(t *testing.T, want map[string]int) {
 func TestRoundTripsOfAnImage(t *testing.T) {
 	t.Parallel()
 	for name, payload := range map[string]string{
-		"image-ready": `{"detail-type":"AppStream Image Ready","source":"x","account":"123456789012","region":"eu-west-1","id":"e-1","time":"2026-11-23T02:00:00Z","detail":{"imageName":"base"}}`,
-		"request":     `{"imageName":"base"}`,
+		"image-ready": `{"detail-type":"AppStream Image Ready","source":"x","account":"123456789012","region":"eu-west-1",` +
+			`"id":"e-1","time":"2026-11-23T02:00:00Z","detail":{"imageName":"base"}}`,
+		"request": `{"imageName":"base"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -201,7 +207,8 @@ func TestRoundTripsOfAnImage(t *testing.T) {
 			if got := account.trips(t, payload); got != 4 {
 				t.Errorf("%d calls one after the other, want 4", got)
 			}
-			account.check(t, map[string]int{"DescribeImages": 1, "ListExportImageTasks": 1, "ListTagsForResource": 1, "CreateExportImageTask": 1, "Publish": 1, "SendMessage": 1})
+			account.check(t, map[string]int{"DescribeImages": 1, "ListExportImageTasks": 1, "ListTagsForResource": 1,
+				"CreateExportImageTask": 1, "Publish": 1, "SendMessage": 1})
 		})
 	}
 }
@@ -213,7 +220,8 @@ func TestRoundTripsOfWatches(t *testing.T) {
 		var batch bytes.Buffer
 		for i := range count {
 			item, err := json.Marshal(work.Item{
-				Trigger: nightly, Since: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), Deadline: time.Date(2000, 1, 3, 0, 0, 0, 0, time.UTC), // synctest's clock begins there
+				Trigger: nightly, Since: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), Deadline: time.Date(2000, 1, 3, 0, 0, 0, 0, time.UTC),
+				// synctest's clock begins there
 				Watch: &work.Watch{TaskID: taskID(int64(i)), ImageARN: imageARN("base"), AMIName: amiOf("base"), ImageName: "base"},
 			})
 			if err != nil {
@@ -222,7 +230,8 @@ func TestRoundTripsOfWatches(t *testing.T) {
 			if i > 0 {
 				batch.WriteByte(',')
 			}
-			fmt.Fprintf(&batch, `{"messageId":"%d","receiptHandle":"h","body":%q,"attributes":{"ApproximateReceiveCount":"1"},"eventSource":"aws:sqs"}`, i, item)
+			fmt.Fprintf(&batch, `{"messageId":"%d","receiptHandle":"h","body":%q,"attributes":{"ApproximateReceiveCount":"1"},`+
+				`"eventSource":"aws:sqs"}`, i, item)
 		}
 		account := &far{}
 		if got := account.trips(t, `{"Records":[`+batch.String()+`]}`); got != 2 {

@@ -5,122 +5,114 @@ import (
 	"context"
 	"errors"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
-
 	"appstream-ami-exporter/internal/export"
-	"appstream-ami-exporter/internal/tags"
 	"appstream-ami-exporter/internal/work"
 )
 
 // watch looks how a task stands; one call while it runs.
-func (h *Handler) watch(ctx context.Context, item work.Item, left patience) (done bool) {
+func (h *Handler) watch(ctx context.Context, item work.Item, phase phase) (done bool) {
 	looking, cancel := working(ctx)
 	defer cancel()
 	watch := *item.Watch
-	log := h.Log.With("imageName", watch.ImageName, "amiName", watch.AMIName, "taskId", watch.TaskID, "triggerId", item.Trigger.ID)
+	log := h.log.With("imageName", watch.ImageName, "amiName", watch.AMIName, "taskId", watch.TaskID, "triggerId", item.Trigger.ID)
 
-	task, err := h.Exporter.Task(looking, watch.TaskID)
-	if err != nil {
-		task = types.ExportImageTask{}
-	}
-	complete(&task, watch)
+	task, err := h.exporter.ReadTask(looking, watch.TaskID)
+	task = fillIn(task, watch)
 	switch {
-	case err != nil && !left.hopeless(err):
+	case err != nil && !phase.givesUpOn(err):
 		log.WarnContext(ctx, "the task cannot be seen", "reason", err.Error())
 		return false
 	case err != nil:
 		log.ErrorContext(ctx, "given up", "reason", err.Error())
-		return h.tell(ctx, item.Trigger, h.watchGivenUp(item.Trigger, watch, task, "AppStream does not tell how the task stands ("+err.Error()+")")) == nil
-	case !export.Ended(task.State) && left == plenty:
-		log.InfoContext(ctx, "still running", "state", string(task.State), "age", short(export.Age(task, h.Now())))
+		return h.deliver(ctx, item.Trigger, h.watchGivenUpDocument(item.Trigger, watch, task,
+			"AppStream does not tell how the task stands ("+err.Error()+")")) == nil
+	case !task.Ended() && phase == inTime:
+		log.InfoContext(ctx, "still running", "state", task.State, "age", formatDuration(task.Age(h.now())))
 		return false
-	case !export.Ended(task.State):
+	case !task.Ended():
 		log.ErrorContext(ctx, "given up", "reason", "the task has not ended before the deadline")
-		return h.tell(ctx, item.Trigger, h.watchGivenUp(item.Trigger, watch, task, "the task is still "+cmp.Or(string(task.State), "in a state that AppStream does not tell"))) == nil
-	case task.State == types.ExportImageTaskStateCompleted:
-		return h.completed(ctx, item, task, left)
+		return h.deliver(ctx, item.Trigger, h.watchGivenUpDocument(item.Trigger, watch, task,
+			"the task is still "+cmp.Or(task.State, "in a state that AppStream does not tell"))) == nil
+	case task.Completed():
+		return h.handleCompleted(ctx, item, task, phase)
 	}
-	return h.failed(ctx, item, task, left)
+	return h.handleFailed(ctx, item, task, phase)
 }
 
-// complete fills in what AppStream left out or could not be asked for.
-func complete(task *types.ExportImageTask, watch work.Watch) {
-	fill := func(field **string, value string) {
-		if aws.ToString(*field) == "" {
-			*field = aws.String(value)
-		}
+// fillIn adds what AppStream left out or could not be asked for.
+func fillIn(task export.Task, watch work.Watch) export.Task {
+	task.ID = cmp.Or(task.ID, watch.TaskID)
+	task.ImageARN = cmp.Or(task.ImageARN, watch.ImageARN)
+	task.AMIName = cmp.Or(task.AMIName, watch.AMIName)
+	if task.Created.IsZero() {
+		task.Created = watch.Created
 	}
-	fill(&task.TaskId, watch.TaskID)
-	fill(&task.ImageArn, watch.ImageARN)
-	fill(&task.AmiName, watch.AMIName)
-	if task.CreatedDate == nil && !watch.Created.IsZero() {
-		task.CreatedDate = &watch.Created
-	}
+	return task
 }
 
-// completed marks the image, so that no later sweep exports it again, and tells of the AMI. The AMI is there whether or not
+// handleCompleted marks the image, so that no later sweep exports it again, and tells of the AMI. The AMI is there whether or not
 // the mark can be set, so the telling does not wait for it: the mark is then set later.
-func (h *Handler) completed(ctx context.Context, item work.Item, task types.ExportImageTask, left patience) (done bool) {
-	log := h.Log.With("imageName", item.Watch.ImageName, "amiName", *task.AmiName, "taskId", *task.TaskId, "triggerId", item.Trigger.ID)
-	document := h.ended(item.Trigger, *item.Watch, task)
+func (h *Handler) handleCompleted(ctx context.Context, item work.Item, task export.Task, phase phase) (done bool) {
+	log := h.log.With("imageName", item.Watch.ImageName, "amiName", task.AMIName, "taskId", task.ID, "triggerId", item.Trigger.ID)
+	document := h.endedDocument(item.Trigger, *item.Watch, task)
 	marking, cancel := working(ctx)
 	defer cancel()
-	marked, markErr := h.Exporter.Mark(marking, task, item.Watch.Chosen)
-	log.InfoContext(ctx, "completed", "amiId", aws.ToString(task.AmiId), "marked", marked)
+	marked, markErr := h.exporter.Mark(marking, task, item.Watch.CustomAMIName)
+	log.InfoContext(ctx, "completed", "amiId", task.AMIID, "marked", marked)
 	if markErr != nil {
 		log.ErrorContext(ctx, "the image cannot be marked as exported", "error", markErr.Error())
-		if refusal, ok := errors.AsType[*export.Refusal](markErr); ok && (!refusal.Passing() || left == gone) {
-			document.Error = unmarked(refusal)
+		if refusal, ok := errors.AsType[*export.Refusal](markErr); ok && (!refusal.Temporary() || phase == lastChance) {
+			document.Error = unmarkedError(refusal)
 		}
 	}
-	if !item.Watch.Told {
-		if err := h.tell(ctx, item.Trigger, document); err != nil {
+	if !item.Watch.EndPublished {
+		if err := h.deliver(ctx, item.Trigger, document); err != nil {
 			return false
 		}
 	}
 	switch {
-	case markErr == nil || left.hopeless(markErr):
+	case markErr == nil || phase.givesUpOn(markErr):
 		return true
-	case item.Watch.Told:
+	case item.Watch.EndPublished:
 		return false
 	}
-	told := *item.Watch
-	told.Told = true
-	item.Watch = &told
-	if err := h.Queue.Send(ctx, item, item.Delay(h.Now())); err != nil {
+	onlyMark := *item.Watch
+	onlyMark.EndPublished = true
+	item.Watch = &onlyMark
+	if err := h.queue.Send(ctx, item, item.Delay(h.now())); err != nil {
 		log.ErrorContext(ctx, "the watch comes again to mark the image", "error", err.Error())
 		return false
 	}
 	return true
 }
 
-// failed tells that a task failed or timed out, unless a twin of it completes: then the image is exported, and this task only
+// handleFailed tells that a task failed or timed out, unless a twin of it completes: then the image is exported, and this task only
 // came second. A twin that the same trigger started may be one that nobody was told of and nobody follows, if the process
 // that started it was killed; so it is told and followed here.
-func (h *Handler) failed(ctx context.Context, item work.Item, task types.ExportImageTask, left patience) (done bool) {
-	log := h.Log.With("imageName", item.Watch.ImageName, "amiName", *task.AmiName, "taskId", *task.TaskId, "triggerId", item.Trigger.ID)
+func (h *Handler) handleFailed(ctx context.Context, item work.Item, task export.Task, phase phase) (done bool) {
+	log := h.log.With("imageName", item.Watch.ImageName, "amiName", task.AMIName, "taskId", task.ID, "triggerId", item.Trigger.ID)
 	looking, cancel := working(ctx)
 	defer cancel()
-	twin, found, err := h.Exporter.Twin(looking, task)
+	twin, found, err := h.exporter.FindTwin(looking, task)
 	switch {
-	case err != nil && !left.hopeless(err):
+	case err != nil && !phase.givesUpOn(err):
 		log.WarnContext(ctx, "the task failed, and it cannot be seen whether it has a twin", "reason", err.Error())
 		return false
-	case found && twin.TagSpecifications[tags.TriggerID] == item.Trigger.ID:
-		if err := h.announceStart(ctx, item.Trigger, item.Watch.ImageName, twin, item.Watch.Chosen); err != nil {
-			log.ErrorContext(ctx, "the watch comes again to follow the task's twin", "twin", aws.ToString(twin.TaskId), "error", err.Error())
+	case found && twin.StartedBy(item.Trigger):
+		if err := h.announceStart(ctx, item.Trigger, item.Watch.ImageName, twin, item.Watch.CustomAMIName); err != nil {
+			log.ErrorContext(ctx, "the watch comes again to follow the task's twin", "twin", twin.ID, "error", err.Error())
 			return false
 		}
-	case found && !export.Ended(twin.State) && left == plenty:
-		log.InfoContext(ctx, "failed, but its twin runs", "state", string(task.State), "twin", aws.ToString(twin.TaskId))
+	case found && !twin.Ended() && phase == inTime:
+		log.InfoContext(ctx, "failed, but its twin runs", "state", task.State, "twin", twin.ID)
 		return false
 	}
 	if found {
-		log.InfoContext(ctx, "came second", "state", string(task.State), "twin", aws.ToString(twin.TaskId), "reason", "another task exports the image to this AMI name")
+		log.InfoContext(ctx, "came second", "state", task.State, "twin", twin.ID, "reason",
+			"another task exports the image to this AMI name")
 		return true
 	}
-	document := h.ended(item.Trigger, *item.Watch, task)
-	log.ErrorContext(ctx, "failed", "state", string(task.State), "code", document.Error.Code, "reason", document.Error.Message)
-	return h.tell(ctx, item.Trigger, document) == nil
+	document := h.endedDocument(item.Trigger, *item.Watch, task)
+	log.ErrorContext(ctx, "failed", "state", task.State, "code", document.Error.Code, "reason", document.Error.Message)
+	return h.deliver(ctx, item.Trigger, document) == nil
 }

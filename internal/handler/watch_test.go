@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
 	"appstream-ami-exporter/internal/export"
+	"appstream-ami-exporter/internal/handler"
 	emulator "appstream-ami-exporter/internal/localaws/appstream"
 	"appstream-ami-exporter/internal/notify"
 	"appstream-ami-exporter/internal/work"
@@ -81,7 +82,7 @@ func TestMarkLater(t *testing.T) {
 
 	want := watch
 	want.Watch = new(*watch.Watch)
-	want.Watch.Told = true
+	want.Watch.EndPublished = true
 	got := n.queued()[1]
 	check(t, "what is left to do", want, got)
 
@@ -105,7 +106,8 @@ func TestMarkRefused(t *testing.T) {
 	}{
 		{"not permitted", func(n *night) { n.refuse(400, "AccessDeniedException", "TagResource") }, &notify.Error{
 			Code: "NotMarked", Message: "The AMI is complete, but the image could not be marked as exported: AccessDeniedException: No.",
-			Hint: "The function's role may not do this: deploy the stack's template again, and check permissions boundaries and service control policies." + later,
+			Hint: "The function's role may not do this: deploy the stack's template again, and check permissions boundaries and service " +
+				"control policies." + later,
 		}},
 		{"no room", func(n *night) {
 			tags := map[string]string{}
@@ -114,7 +116,8 @@ func TestMarkRefused(t *testing.T) {
 			}
 			n.stream.PutImage(emulator.Image{Name: "base", CreatedTime: made, Tags: tags})
 		}, &notify.Error{
-			Code: "NotMarked", Message: "The AMI is complete, but the image could not be marked as exported: LimitExceededException: A resource can have 50 tags; this would make 51.",
+			Code: "NotMarked", Message: "The AMI is complete, but the image could not be marked as exported: LimitExceededException: A " +
+				"resource can have 50 tags; this would make 51.",
 			Hint: "The image has as many tags as it can have: remove one or two, so that it can be marked as exported." + later,
 		}},
 	} {
@@ -129,7 +132,7 @@ func TestMarkRefused(t *testing.T) {
 			check(t, "type", notify.ExportCompleted, last.Type)
 			check(t, "error", test.want, last.Error)
 			told := n.queued()[1]
-			if !told.Watch.Told {
+			if !told.Watch.EndPublished {
 				t.Errorf("what is left to do: %+v", told.Watch)
 			}
 
@@ -182,7 +185,8 @@ func TestNothingToMark(t *testing.T) {
 // A task that does not end, or cannot be seen, is given up: at its deadline, or when the queue is about to lose the message.
 func TestWatchGivenUp(t *testing.T) {
 	t.Parallel()
-	hint := "See how it stands with: aws appstream get-export-image-task --task-id " + taskID(1) + ". If it hangs, ask AWS Support; the image itself is untouched."
+	hint := "See how it stands with: aws appstream get-export-image-task --task-id " + taskID(1) +
+		". If it hangs, ask AWS Support; the image itself is untouched."
 	for _, test := range []struct {
 		name     string
 		after    time.Duration
@@ -196,11 +200,19 @@ func TestWatchGivenUp(t *testing.T) {
 		{"few receives left", 5 * time.Hour, 995, nil, ""},
 		{"as good as no receives left", 5 * time.Hour, 996, nil, "the task is still EXPORTING; followed for 5h"},
 		{"no receives left", 5 * time.Hour, 1000, nil, "the task is still EXPORTING; followed for 5h"},
-		{"not to be seen, before the deadline", time.Hour, 1, func(n *night) { n.refuse(400, "ResourceNotFoundException", "GetExportImageTask") }, ""},
-		{"not to be seen, at the deadline", exportDeadline, 1, func(n *night) { n.refuse(400, "ResourceNotFoundException", "GetExportImageTask") },
+		{"not to be seen, before the deadline", time.Hour, 1, func(n *night) {
+			n.refuse(400, "ResourceNotFoundException",
+				"GetExportImageTask")
+		}, ""},
+		{"not to be seen, at the deadline", exportDeadline, 1, func(n *night) {
+			n.refuse(400, "ResourceNotFoundException",
+				"GetExportImageTask")
+		},
 			"AppStream does not tell how the task stands (GetExportImageTask: ResourceNotFoundException: No.); followed for 48h"},
-		{"trouble at the deadline", exportDeadline + 39*time.Minute, 1, func(n *night) { n.refuse(503, "ServiceUnavailable", "GetExportImageTask") }, ""},
-		{"trouble until long after the deadline", exportDeadline + 40*time.Minute, 1, func(n *night) { n.refuse(503, "ServiceUnavailable", "GetExportImageTask") },
+		{"trouble at the deadline", exportDeadline + 39*time.Minute, 1,
+			func(n *night) { n.refuse(503, "ServiceUnavailable", "GetExportImageTask") }, ""},
+		{"trouble until long after the deadline", exportDeadline + 40*time.Minute, 1,
+			func(n *night) { n.refuse(503, "ServiceUnavailable", "GetExportImageTask") },
 			"AppStream does not tell how the task stands (GetExportImageTask: ServiceUnavailable: No.); followed for 48h40m"},
 		{"trouble and no receives left", time.Hour, 996, func(n *night) { n.refuse(503, "ServiceUnavailable", "GetExportImageTask") },
 			"AppStream does not tell how the task stands (GetExportImageTask: ServiceUnavailable: No.); followed for 1h"},
@@ -264,7 +276,8 @@ func TestEndOfAWatchIsTold(t *testing.T) {
 // undated is an AppStream that does not tell when a task was created: the field is optional.
 type undated struct{ export.AppStream }
 
-func (u undated) GetExportImageTask(ctx context.Context, input *appstream.GetExportImageTaskInput, options ...func(*appstream.Options)) (*appstream.GetExportImageTaskOutput, error) {
+func (u undated) GetExportImageTask(ctx context.Context, input *appstream.GetExportImageTaskInput,
+	options ...func(*appstream.Options)) (*appstream.GetExportImageTaskOutput, error) {
 	output, err := u.AppStream.GetExportImageTask(ctx, input, options...)
 	if err == nil {
 		output.ExportImageTask.CreatedDate = nil
@@ -285,7 +298,7 @@ func TestTaskWithoutATimeOfCreation(t *testing.T) {
 			n := newNight(t)
 			watch := n.begin("base")
 			watch.Watch.Created = test.created
-			n.Exporter.AppStream = undated{n.Exporter.AppStream}
+			n.with(func(d *handler.Dependencies) { d.AppStream = undated{d.AppStream} })
 			n.pass(time.Hour)
 			check(t, "kept", nil, n.batch(1, watch))
 			last := n.documents()[1]
@@ -351,7 +364,8 @@ func TestTwin(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			n := newNight(t)
-			n.stream.SetOutcome("base", emulator.Outcome{End: types.ExportImageTaskStateFailed, After: time.Minute}, emulator.Outcome{End: test.twin, After: 20 * time.Minute})
+			n.stream.SetOutcome("base", emulator.Outcome{End: types.ExportImageTaskStateFailed, After: time.Minute},
+				emulator.Outcome{End: test.twin, After: 20 * time.Minute})
 			watch := n.begin("base")
 			n.pass(2 * time.Minute)
 			_, err := n.invoke(`{"imageName":"base"}`) // its name is free again
@@ -367,7 +381,8 @@ func TestTwin(t *testing.T) {
 	t.Run("the other one runs for ever", func(t *testing.T) {
 		t.Parallel()
 		n := newNight(t)
-		n.stream.SetOutcome("base", emulator.Outcome{End: types.ExportImageTaskStateFailed, After: time.Minute}, emulator.Outcome{End: types.ExportImageTaskStateExporting})
+		n.stream.SetOutcome("base", emulator.Outcome{End: types.ExportImageTaskStateFailed, After: time.Minute},
+			emulator.Outcome{End: types.ExportImageTaskStateExporting})
 		watch := n.begin("base")
 		n.pass(2 * time.Minute)
 		_, err := n.invoke(`{"imageName":"base"}`)
@@ -399,9 +414,12 @@ func TestTwin(t *testing.T) {
 func TestHintAfterAFailure(t *testing.T) {
 	t.Parallel()
 	for payload, want := range map[string]string{
-		`{"imageName":"base"}`:                                 "A nightly run that selects the image tries again; after three failures it leaves the image alone until somebody requests it by name.",
-		`{"imageName":"base","amiName":"golden"}`:              "Request it again: nightly runs give AMIs the names of the stack's own template, not the requested one.",
-		`{"images":["b*"],"amiNameTemplate":"golden-{image}"}`: "Request it again: nightly runs give AMIs the names of the stack's own template, not the requested one.",
+		`{"imageName":"base"}`: "A nightly run that selects the image tries again; after three failures " +
+			"it leaves the image alone until somebody requests it by name.",
+		`{"imageName":"base","amiName":"golden"}`: "Request it again: nightly runs give AMIs the names of the stack's own " +
+			"template, not the requested one.",
+		`{"images":["b*"],"amiNameTemplate":"golden-{image}"}`: "Request it again: nightly runs give AMIs the names of the stack's own " +
+			"template, not the requested one.",
 	} {
 		t.Run(payload, func(t *testing.T) {
 			t.Parallel()
@@ -422,20 +440,23 @@ func TestHintAfterAFailure(t *testing.T) {
 // Of AppStream's own codes one says what is to be done. The others are told in its words.
 func TestReasonOfAFailure(t *testing.T) {
 	t.Parallel()
-	const again = "A nightly run that selects the image tries again; after three failures it leaves the image alone until somebody requests it by name."
+	const again = "A nightly run that selects the image tries again; after three failures it leaves the image alone until somebody " +
+		"requests it by name."
 	for _, test := range []struct {
 		name   string
 		errors []emulator.TaskError
 		want   *notify.Error
 	}{
 		{"no reason", nil, &notify.Error{Code: "FAILED", Message: "AppStream gives no reason", Hint: again}},
-		{"one", []emulator.TaskError{{Code: "InternalError", Message: "Broken."}}, &notify.Error{Code: "InternalError", Message: "Broken.", Hint: again}},
+		{"one", []emulator.TaskError{{Code: "InternalError", Message: "Broken."}},
+			&notify.Error{Code: "InternalError", Message: "Broken.", Hint: again}},
 		{"one without a code", []emulator.TaskError{{Message: "Broken."}}, &notify.Error{Code: "FAILED", Message: "Broken.", Hint: again}},
 		{"two", []emulator.TaskError{{Code: "InternalError", Message: "Broken."}, {Code: "Other", Message: "And more."}},
 			&notify.Error{Code: "InternalError", Message: "Broken.; Other: And more.", Hint: again}},
 		{"the AMI name is taken", []emulator.TaskError{{Code: "InvalidAMIName.Duplicate", Message: "Taken."}}, &notify.Error{
 			Code: "InvalidAMIName.Duplicate", Message: "Taken.",
-			Hint: "An AMI of that name exists already. If it is not the export of this image, deregister it or choose another AMI name template.",
+			Hint: "An AMI of that name exists already. If it is not the export of this image, deregister it or choose another AMI name " +
+				"template.",
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -469,7 +490,8 @@ func TestBatchOfWatches(t *testing.T) {
 // The delay until the next look grows with the age of the task and stays within SQS's limits.
 func TestDelaysOfAWatch(t *testing.T) {
 	t.Parallel()
-	for after, want := range map[time.Duration]string{0: "60", 8 * time.Minute: "60", 40 * time.Minute: "300", 2 * time.Hour: "900", 40 * time.Hour: "900"} {
+	for after, want := range map[time.Duration]string{0: "60", 8 * time.Minute: "60", 40 * time.Minute: "300", 2 * time.Hour: "900",
+		40 * time.Hour: "900"} {
 		n := newNight(t)
 		n.stream.SetOutcome("base", emulator.Outcome{End: types.ExportImageTaskStateExporting})
 		watch := n.begin("base")

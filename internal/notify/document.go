@@ -179,11 +179,14 @@ func shorten(text string, room int) string {
 	return text[:room-3] + "..."
 }
 
+// idBytes makes such an ID as long as a task's: 128 bits, of which a UUID has no more.
+const idBytes = 16
+
 // IDWithoutTask is the ID of a notification about an image that no task was made for: the same for the same trigger,
 // image and state, and short enough for a FIFO topic.
 func IDWithoutTask(triggerID, imageName, state string) string {
 	sum := sha256.Sum256([]byte(triggerID + "\n" + imageName))
-	return hex.EncodeToString(sum[:16]) + ":" + state
+	return hex.EncodeToString(sum[:idBytes]) + ":" + state
 }
 
 // ConsoleLinks lead to an AMI in the console of the partition; nil where its address is not known.

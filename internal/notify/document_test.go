@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 	"github.com/google/go-cmp/cmp"
 
 	"appstream-ami-exporter/internal/notify"
@@ -39,38 +38,39 @@ func base(kind notify.Type, id string) notify.Document {
 		Account:       "123456789012",
 		Region:        "eu-west-1",
 		ImageName:     "win2022-base-7",
-		Trigger:       notify.Trigger{Type: "schedule", ID: "arn:aws:scheduler:eu-west-1:123456789012:schedule/default/nightly@2026-11-23T02:00:00Z", Time: at("2026-11-23T02:00:00Z")},
+		Trigger: notify.Trigger{Type: "schedule",
+			ID: "arn:aws:scheduler:eu-west-1:123456789012:schedule/default/nightly@2026-11-23T02:00:00Z", Time: at("2026-11-23T02:00:00Z")},
 	}
 }
 
-func task(state types.ExportImageTaskState) *notify.Task {
-	told := notify.TaskOf(types.ExportImageTask{
-		TaskId:            aws.String(taskID),
-		ImageArn:          aws.String(imageARN),
-		AmiName:           aws.String("win2022-base-7-20261120T101500Z"),
-		AmiDescription:    aws.String("AppStream image win2022-base-7"),
-		CreatedDate:       aws.Time(at("2026-11-23T03:00:03+01:00")),
+func task(state string) *notify.Task {
+	created := at("2026-11-23T02:00:03Z")
+	return &notify.Task{
+		TaskID:            taskID,
+		ImageARN:          imageARN,
+		AMIName:           "win2022-base-7-20261120T101500Z",
+		AMIDescription:    "AppStream image win2022-base-7",
+		CreatedDate:       &created,
 		State:             state,
 		TagSpecifications: map[string]string{"appstream-ami-exporter:trigger": "schedule"},
-	})
-	return &told
+	}
 }
 
 func started() notify.Document {
 	d := base(notify.ExportStarted, taskID+":EXPORTING")
-	d.Task = task(types.ExportImageTaskStateExporting)
+	d.Task = task("EXPORTING")
 	return d
 }
 
 func completed() notify.Document {
 	d := base(notify.ExportCompleted, taskID+":COMPLETED")
-	d.Task, d.DurationSeconds = task(types.ExportImageTaskStateCompleted), aws.Int64(2464)
+	d.Task, d.DurationSeconds = task("COMPLETED"), aws.Int64(2464)
 	d.Task.AMIID = amiID
 	d.Links = notify.ConsoleLinks("aws", "eu-west-1", amiID)
 	return d
 }
 
-func failed(state types.ExportImageTaskState) notify.Document {
+func failed(state string) notify.Document {
 	d := base(notify.ExportFailed, taskID+":"+string(state))
 	d.Task, d.DurationSeconds = task(state), aws.Int64(0)
 	d.Task.ErrorDetails = []notify.ErrorDetail{{ErrorCode: "InternalError", ErrorMessage: "The copy failed."}, {ErrorMessage: "Unknown."}}
@@ -112,11 +112,11 @@ func TestDocumentsFollowTheSchema(t *testing.T) {
 	unmarked := completed()
 	unmarked.Error = &notify.Error{Code: "NotMarked", Message: "AccessDenied", Hint: "Deploy again."}
 	bare := base(notify.ExportStarted, taskID+":EXPORTING")
-	bareTask := notify.TaskOf(types.ExportImageTask{TaskId: aws.String(taskID), ImageArn: aws.String(imageARN), AmiName: aws.String("abc")})
-	bare.Task = &bareTask
+	bare.Task = &notify.Task{TaskID: taskID, ImageARN: imageARN, AMIName: "abc"}
 	tests := map[string]notify.Document{
-		"started": started(), "completed": completed(), "failed": failed(types.ExportImageTaskStateFailed), "timed out": failed(types.ExportImageTaskStateTimedOut),
-		"rejected": rejected(), "given up without a task": unstarted(), "given up with a task": unfollowed(), "completed, not marked": unmarked, "the least of a task": bare,
+		"started": started(), "completed": completed(), "failed": failed("FAILED"), "timed out": failed("TIMED_OUT"),
+		"rejected": rejected(), "given up without a task": unstarted(), "given up with a task": unfollowed(),
+		"completed, not marked": unmarked, "the least of a task": bare,
 	}
 	for name, d := range tests {
 		t.Run(name, func(t *testing.T) { notifytest.Validate(t, []byte(body(t, d))) })
@@ -243,27 +243,6 @@ func TestBodyThatCannotBe(t *testing.T) {
 	}
 }
 
-// Every field of the API's ExportImageTask arrives under its own name.
-func TestTaskOf(t *testing.T) {
-	got, err := json.Marshal(notify.TaskOf(types.ExportImageTask{
-		TaskId: aws.String("t"), ImageArn: aws.String("i"), AmiName: aws.String("n"), AmiDescription: aws.String("d"), AmiId: aws.String("a"),
-		CreatedDate: aws.Time(at("2026-11-23T03:00:03+01:00")), State: "NEW_STATE", TagSpecifications: map[string]string{"k": "v"},
-		ErrorDetails: []types.ErrorDetails{{ErrorCode: aws.String("c"), ErrorMessage: aws.String("m")}, {}},
-	}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	const want = `{"TaskId":"t","ImageArn":"i","AmiName":"n","CreatedDate":"2026-11-23T02:00:03Z","AmiDescription":"d","State":"NEW_STATE","AmiId":"a",` +
-		`"TagSpecifications":{"k":"v"},"ErrorDetails":[{"ErrorCode":"c","ErrorMessage":"m"},{}]}`
-	if diff := cmp.Diff(want, string(got)); diff != "" {
-		t.Errorf("task (-want +got):\n%s", diff)
-	}
-	bare, err := json.Marshal(notify.TaskOf(types.ExportImageTask{}))
-	if diff := cmp.Diff(`{"TaskId":"","ImageArn":"","AmiName":""}`, string(bare)); err != nil || diff != "" {
-		t.Errorf("a task of which nothing is known: %v\n%s", err, diff)
-	}
-}
-
 func TestSubject(t *testing.T) {
 	tests := []struct {
 		kind        notify.Type
@@ -328,9 +307,12 @@ func TestConsoleLinks(t *testing.T) {
 		partition, region string
 		want              *notify.Links
 	}{
-		{"aws", "eu-west-1", &notify.Links{AMI: "https://eu-west-1.console.aws.amazon.com/ec2/home?region=eu-west-1#ImageDetails:imageId=" + amiID}},
-		{"aws-us-gov", "us-gov-west-1", &notify.Links{AMI: "https://console.amazonaws-us-gov.com/ec2/home?region=us-gov-west-1#ImageDetails:imageId=" + amiID}},
-		{"aws-cn", "cn-north-1", &notify.Links{AMI: "https://cn-north-1.console.amazonaws.cn/ec2/home?region=cn-north-1#ImageDetails:imageId=" + amiID}},
+		{"aws", "eu-west-1", &notify.Links{AMI: "https://eu-west-1.console.aws.amazon.com/ec2/home?region=eu-west-1#ImageDetails:imageId=" +
+			amiID}},
+		{"aws-us-gov", "us-gov-west-1",
+			&notify.Links{AMI: "https://console.amazonaws-us-gov.com/ec2/home?region=us-gov-west-1#ImageDetails:imageId=" + amiID}},
+		{"aws-cn", "cn-north-1",
+			&notify.Links{AMI: "https://cn-north-1.console.amazonaws.cn/ec2/home?region=cn-north-1#ImageDetails:imageId=" + amiID}},
 		{"aws-iso-b", "us-isob-east-1", nil},
 	}
 	for _, test := range tests {

@@ -23,8 +23,10 @@ import (
 
 const (
 	topic     = "arn:aws:sns:eu-west-1:123456789012:exports"
-	published = `<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>567910cd-659e-55d4-8ccb-5aaf14679dc0</MessageId></PublishResult></PublishResponse>`
-	refused   = `<ErrorResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><Error><Type>Sender</Type><Code>%s</Code><Message>%s</Message></Error><RequestId>r</RequestId></ErrorResponse>`
+	published = `<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>` +
+		`567910cd-659e-55d4-8ccb-5aaf14679dc0</MessageId></PublishResult></PublishResponse>`
+	refused = `<ErrorResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><Error><Type>Sender</Type><Code>%s</Code><Message>` +
+		`%s</Message></Error><RequestId>r</RequestId></ErrorResponse>`
 )
 
 // service is SNS as far as the real SDK client sees it: it keeps the forms that it was sent.
@@ -184,8 +186,10 @@ func TestPublishFails(t *testing.T) {
 		requests int // the SDK's standard retries
 		is       func(error) bool
 	}{
-		"the topic is gone": {http.StatusNotFound, "NotFound", 1, func(err error) bool { _, ok := errors.AsType[*types.NotFoundException](err); return ok }},
-		"not allowed":       {http.StatusForbidden, "AuthorizationError", 1, func(err error) bool { _, ok := errors.AsType[*types.AuthorizationErrorException](err); return ok }},
+		"the topic is gone": {http.StatusNotFound, "NotFound", 1,
+			func(err error) bool { _, ok := errors.AsType[*types.NotFoundException](err); return ok }},
+		"not allowed": {http.StatusForbidden, "AuthorizationError", 1,
+			func(err error) bool { _, ok := errors.AsType[*types.AuthorizationErrorException](err); return ok }},
 		"out of order": {http.StatusInternalServerError, "InternalError", 3, func(err error) bool {
 			api, ok := errors.AsType[smithy.APIError](err)
 			return ok && api.ErrorFault() == smithy.FaultServer

@@ -17,15 +17,12 @@ import (
 
 	"appstream-ami-exporter/internal/awsclient"
 	"appstream-ami-exporter/internal/config"
-	"appstream-ami-exporter/internal/export"
 	"appstream-ami-exporter/internal/handler"
 	"appstream-ami-exporter/internal/localaws/appstream"
 	"appstream-ami-exporter/internal/localaws/gateway"
 	"appstream-ami-exporter/internal/localaws/lambda"
 	"appstream-ami-exporter/internal/localaws/template"
-	"appstream-ami-exporter/internal/metrics"
 	"appstream-ami-exporter/internal/notify"
-	"appstream-ami-exporter/internal/work"
 )
 
 // worldOptions say what kind of world it is. Fields left zero mean what a default stack in a quiet account has.
@@ -160,18 +157,14 @@ func (w *world) newHandler() *handler.Handler {
 	if w.options.skew != nil {
 		now = func() time.Time { return time.Now().Add(w.options.skew()) }
 	}
-	c := w.config
-	return &handler.Handler{
-		Config: c,
-		Exporter: &export.Exporter{
-			AppStream: w.clients.AppStream, Place: c.Place, RoleARN: c.ExportRoleARN, Now: now, Warn: log.WarnContext,
-		},
-		Topic:   notify.Topic{SNS: w.clients.SNS, ARN: c.TopicARN},
-		Queue:   work.Queue{SQS: w.clients.SQS, URL: c.WorkQueueURL, DeadLetterURL: c.DeadLetterQueueURL},
-		Now:     now,
-		Log:     log,
-		Metrics: &metrics.Recorder{Out: out, Function: w.stack.Function.Name, Now: now},
+	h, err := handler.New(handler.Dependencies{
+		Config: w.config, AppStream: w.clients.AppStream, SNS: w.clients.SNS, SQS: w.clients.SQS,
+		Now: now, Log: log, Metrics: out, Function: w.stack.Function.Name,
+	})
+	if err != nil {
+		w.t.Fatal(err)
 	}
+	return h
 }
 
 // close lets everything that is still held come to its end.
@@ -263,7 +256,8 @@ func (w *world) serveOne() bool {
 	w.mutex.Lock()
 	// They came in any order; the order of what they are is the same every time.
 	slices.SortStableFunc(w.parked, func(a, b *awaited) int {
-		return cmp.Or(cmp.Compare(a.process.number, b.process.number), strings.Compare(a.call.Action, b.call.Action), bytes.Compare(a.body, b.body))
+		return cmp.Or(cmp.Compare(a.process.number, b.process.number), strings.Compare(a.call.Action, b.call.Action),
+			bytes.Compare(a.body, b.body))
 	})
 	if len(w.parked) == 0 {
 		w.mutex.Unlock()

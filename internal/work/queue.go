@@ -14,7 +14,8 @@ import (
 // SQS is what the queue needs of the service, with the SDK's own signatures.
 type SQS interface {
 	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
-	ChangeMessageVisibility(context.Context, *sqs.ChangeMessageVisibilityInput, ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityOutput, error)
+	ChangeMessageVisibility(context.Context, *sqs.ChangeMessageVisibilityInput, ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityOutput,
+		error)
 }
 
 // Queue is the work queue and the dead-letter queue behind it.
@@ -48,9 +49,9 @@ func (q Queue) Send(ctx context.Context, item Item, delay time.Duration) error {
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 var sendable = strings.NewReplacer("\uFFFE", `\ufffe`, "\uFFFF", `\uffff`)
 
-// Keep has a received message delivered again after the delay. The message stays what it is: it is neither
+// Postpone has a received message delivered again after the delay. The message stays what it is: it is neither
 // copied nor can it be lost on the way.
-func (q Queue) Keep(ctx context.Context, receiptHandle string, delay time.Duration) error {
+func (q Queue) Postpone(ctx context.Context, receiptHandle string, delay time.Duration) error {
 	_, err := q.SQS.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
 		QueueUrl:          aws.String(q.URL),
 		ReceiptHandle:     aws.String(receiptHandle),
@@ -62,9 +63,9 @@ func (q Queue) Keep(ctx context.Context, receiptHandle string, delay time.Durati
 	return nil
 }
 
-// Bury moves what cannot be read to the dead-letter queue at once. The queue's own redrive would take days,
+// MoveToDeadLetterQueue moves what cannot be read to the dead-letter queue at once. The queue's own redrive would take days,
 // since waiting is done by redelivery and the count of receives allowed is high.
-func (q Queue) Bury(ctx context.Context, body string) error {
+func (q Queue) MoveToDeadLetterQueue(ctx context.Context, body string) error {
 	if body == "" {
 		body = "(empty)" // SQS takes no empty body
 	}

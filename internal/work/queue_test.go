@@ -86,13 +86,13 @@ func TestQueueSends(t *testing.T) {
 	if err := queue.Send(t.Context(), item, 90*time.Second+999*time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
-	if err := queue.Keep(t.Context(), "receipt", 15*time.Minute); err != nil {
+	if err := queue.Postpone(t.Context(), "receipt", 15*time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	if err := queue.Bury(t.Context(), "no work"); err != nil {
+	if err := queue.MoveToDeadLetterQueue(t.Context(), "no work"); err != nil {
 		t.Fatal(err)
 	}
-	if err := queue.Bury(t.Context(), ""); err != nil {
+	if err := queue.MoveToDeadLetterQueue(t.Context(), ""); err != nil {
 		t.Fatal(err)
 	}
 	want := []call{
@@ -145,8 +145,8 @@ func TestQueueFails(t *testing.T) {
 		says string
 	}{
 		"send": {func() error { return queue.Send(ctx, watch(), time.Minute) }, "send work to " + queueURL + ": "},
-		"keep": {func() error { return queue.Keep(ctx, "receipt", time.Minute) }, "keep work on " + queueURL + ": "},
-		"bury": {func() error { return queue.Bury(ctx, "x") }, "move to " + deadURL + ": "},
+		"keep": {func() error { return queue.Postpone(ctx, "receipt", time.Minute) }, "keep work on " + queueURL + ": "},
+		"bury": {func() error { return queue.MoveToDeadLetterQueue(ctx, "x") }, "move to " + deadURL + ": "},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

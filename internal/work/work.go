@@ -36,10 +36,10 @@ type Watch struct {
 	AMIName   string    `json:"amiName"`
 	ImageName string    `json:"imageName"`
 	Created   time.Time `json:"created"`
-	// Chosen tells that the request chose the AMI's name, so that the image keeps the mark of the stack's own export.
-	Chosen bool `json:"chosen,omitempty"`
-	// Told tells that the end is announced and only the mark on the image is missing.
-	Told bool `json:"told,omitempty"`
+	// CustomAMIName tells that the request chose the AMI's name, so that the image keeps the mark of the stack's own export.
+	CustomAMIName bool `json:"chosen,omitempty"`
+	// EndPublished tells that the end is announced and only the mark on the image is missing.
+	EndPublished bool `json:"told,omitempty"`
 }
 
 // Decode reads the body of a message. Its error means that the message can never be handled. Fields not known are

@@ -18,7 +18,8 @@ var since = time.Date(2026, 11, 23, 2, 0, 0, 0, time.UTC)
 
 func base() work.Item {
 	return work.Item{
-		Trigger:  trigger.Trigger{Type: trigger.Schedule, ID: "arn:aws:scheduler:eu-west-1:123456789012:schedule/default/nightly@2026-11-23T02:00:00Z", Time: since},
+		Trigger: trigger.Trigger{Type: trigger.Schedule,
+			ID: "arn:aws:scheduler:eu-west-1:123456789012:schedule/default/nightly@2026-11-23T02:00:00Z", Time: since},
 		Since:    since,
 		Deadline: since.Add(72 * time.Hour),
 	}
@@ -27,8 +28,9 @@ func base() work.Item {
 func request() work.Item {
 	item := base()
 	item.Request = &work.Request{
-		Spec: trigger.Spec{Images: []string{"prod-*", "!prod-test"}, Tag: map[string]string{"Backup": "yes"}, AMINameTemplate: "{image}-{date}",
-			AMIDescription: "Ünïcode <&>\n\"quoted\"", Tags: map[string]string{"a": "b"}},
+		Spec: trigger.Spec{Images: []string{"prod-*", "!prod-test"}, Tag: map[string]string{"Backup": "yes"},
+			AMINameTemplate: "{image}-{date}",
+			AMIDescription:  "Ünïcode <&>\n\"quoted\"", Tags: map[string]string{"a": "b"}},
 		Only: []string{"prod-1", "prod-2"},
 	}
 	return item
@@ -36,17 +38,20 @@ func request() work.Item {
 
 func watch() work.Item {
 	item := base()
-	item.Watch = &work.Watch{TaskID: "3f0c2f0e-8a55-4c1c-9f0e-0d3c5b0c7a11", ImageARN: "arn:aws:appstream:eu-west-1:123456789012:image/win", AMIName: "win-1",
-		ImageName: "win", Created: since.Add(3 * time.Second), Told: true}
+	item.Watch = &work.Watch{TaskID: "3f0c2f0e-8a55-4c1c-9f0e-0d3c5b0c7a11", ImageARN: "arn:aws:appstream:eu-west-1:123456789012:image/win",
+		AMIName:   "win-1",
+		ImageName: "win", Created: since.Add(3 * time.Second), EndPublished: true}
 	return item
 }
 
 func notice() work.Item {
 	item := base()
 	item.Notice = &notify.Document{
-		Summary: "s", SchemaVersion: notify.SchemaVersion, ID: "i:COMPLETED", Type: notify.ExportCompleted, Time: since, Account: "123456789012", Region: "eu-west-1",
+		Summary: "s", SchemaVersion: notify.SchemaVersion, ID: "i:COMPLETED", Type: notify.ExportCompleted, Time: since,
+		Account: "123456789012", Region: "eu-west-1",
 		ImageName: "win", Trigger: notify.Trigger{Type: "schedule", ID: "t", Time: since},
-		Task:            &notify.Task{TaskID: "i", ImageARN: "arn", AMIName: "n", CreatedDate: aws.Time(since), TagSpecifications: map[string]string{"a": "b"}, ErrorDetails: []notify.ErrorDetail{{ErrorCode: "c"}}},
+		Task: &notify.Task{TaskID: "i", ImageARN: "arn", AMIName: "n", CreatedDate: aws.Time(since),
+			TagSpecifications: map[string]string{"a": "b"}, ErrorDetails: []notify.ErrorDetail{{ErrorCode: "c"}}},
 		DurationSeconds: aws.Int64(0), Error: &notify.Error{Code: "c", Message: "m", Hint: "h"}, Links: &notify.Links{AMI: "https://x"},
 	}
 	return item
@@ -57,7 +62,8 @@ func TestRoundTrip(t *testing.T) {
 	whole.Request.Only = nil
 	sweep := base()
 	sweep.Request = &work.Request{}
-	for name, item := range map[string]work.Item{"request": request(), "a whole request": whole, "a sweep": sweep, "watch": watch(), "notice": notice()} {
+	for name, item := range map[string]work.Item{"request": request(), "a whole request": whole, "a sweep": sweep, "watch": watch(),
+		"notice": notice()} {
 		t.Run(name, func(t *testing.T) {
 			encoded, err := json.Marshal(item)
 			if err != nil {
@@ -77,7 +83,8 @@ func TestRoundTrip(t *testing.T) {
 // The form of the messages is a contract between the versions of the function: those of the old one are in the queue
 // when the new one is deployed.
 func TestForm(t *testing.T) {
-	const want = `{"trigger":{"type":"schedule","id":"t","time":"2026-11-23T02:00:00Z"},"since":"2026-11-23T02:00:00Z","deadline":"2026-11-26T02:00:00Z",` +
+	const want = `{"trigger":{"type":"schedule","id":"t","time":"2026-11-23T02:00:00Z"},"since":"2026-11-23T02:00:00Z",` +
+		`"deadline":"2026-11-26T02:00:00Z",` +
 		`"watch":{"taskId":"i","imageArn":"arn","amiName":"n","imageName":"win","created":"2026-11-23T02:00:00Z"}}`
 	item := base()
 	item.Trigger.ID = "t"
@@ -101,23 +108,32 @@ func TestDecodeRefuses(t *testing.T) {
 		body string
 		says string
 	}{
-		"nothing":                  {``, "not a work message: unexpected end"},
-		"no JSON":                  {`hello`, "not a work message: invalid character"},
-		"null":                     {`null`, "exactly one of request, watch and notice"},
-		"a list":                   {`[]`, "not a work message: json: cannot unmarshal array"},
-		"two messages":             {encode(t, watch()) + encode(t, watch()), "after top-level value"},
-		"an event":                 {`{"source":"aws.scheduler"}`, "exactly one of request, watch and notice"},
-		"no kind":                  {encode(t, base()), "exactly one of request, watch and notice"},
-		"two kinds":                {encode(t, func() work.Item { i := watch(); i.Request = request().Request; return i }()), "exactly one of request, watch and notice"},
-		"no trigger id":            {encode(t, func() work.Item { i := watch(); i.Trigger.ID = ""; return i }()), "the trigger is missing"},
-		"no trigger type":          {encode(t, func() work.Item { i := watch(); i.Trigger.Type = ""; return i }()), "the trigger is missing"},
-		"no deadline":              {encode(t, func() work.Item { i := watch(); i.Deadline = time.Time{}; return i }()), "since or deadline is missing"},
-		"no since":                 {encode(t, func() work.Item { i := watch(); i.Since = time.Time{}; return i }()), "since or deadline is missing"},
-		"a watch of no task":       {encode(t, func() work.Item { i := watch(); i.Watch.TaskID = ""; return i }()), "the watch names no task or no image"},
-		"a watch of no image":      {encode(t, func() work.Item { i := watch(); i.Watch.ImageName = ""; return i }()), "the watch names no task or no image"},
-		"a notice without an id":   {encode(t, func() work.Item { i := notice(); i.Notice.ID = ""; return i }()), "the notice has no id, type or image"},
-		"a notice without a type":  {encode(t, func() work.Item { i := notice(); i.Notice.Type = ""; return i }()), "the notice has no id, type or image"},
-		"a notice of no image":     {encode(t, func() work.Item { i := notice(); i.Notice.ImageName = ""; return i }()), "the notice has no id, type or image"},
+		"nothing":      {``, "not a work message: unexpected end"},
+		"no JSON":      {`hello`, "not a work message: invalid character"},
+		"null":         {`null`, "exactly one of request, watch and notice"},
+		"a list":       {`[]`, "not a work message: json: cannot unmarshal array"},
+		"two messages": {encode(t, watch()) + encode(t, watch()), "after top-level value"},
+		"an event":     {`{"source":"aws.scheduler"}`, "exactly one of request, watch and notice"},
+		"no kind":      {encode(t, base()), "exactly one of request, watch and notice"},
+		"two kinds": {encode(t, func() work.Item { i := watch(); i.Request = request().Request; return i }()),
+			"exactly one of request, watch and notice"},
+		"no trigger id": {encode(t, func() work.Item { i := watch(); i.Trigger.ID = ""; return i }()), "the trigger is missing"},
+		"no trigger type": {encode(t, func() work.Item { i := watch(); i.Trigger.Type = ""; return i }()),
+			"the trigger is missing"},
+		"no deadline": {encode(t, func() work.Item { i := watch(); i.Deadline = time.Time{}; return i }()),
+			"since or deadline is missing"},
+		"no since": {encode(t, func() work.Item { i := watch(); i.Since = time.Time{}; return i }()),
+			"since or deadline is missing"},
+		"a watch of no task": {encode(t, func() work.Item { i := watch(); i.Watch.TaskID = ""; return i }()),
+			"the watch names no task or no image"},
+		"a watch of no image": {encode(t, func() work.Item { i := watch(); i.Watch.ImageName = ""; return i }()),
+			"the watch names no task or no image"},
+		"a notice without an id": {encode(t, func() work.Item { i := notice(); i.Notice.ID = ""; return i }()),
+			"the notice has no id, type or image"},
+		"a notice without a type": {encode(t, func() work.Item { i := notice(); i.Notice.Type = ""; return i }()),
+			"the notice has no id, type or image"},
+		"a notice of no image": {encode(t, func() work.Item { i := notice(); i.Notice.ImageName = ""; return i }()),
+			"the notice has no id, type or image"},
 		"a time that is none":      {`{"since":"yesterday","watch":{}}`, "not a work message: parsing time"},
 		"only is no list of names": {`{"request":{"only":"win"}}`, "not a work message: json: cannot unmarshal string"},
 	}
@@ -209,7 +225,8 @@ func FuzzDecode(f *testing.F) {
 		}
 		f.Add(string(encoded), int64(time.Hour))
 	}
-	f.Add(`{"trigger":{"type":"x","id":"y"},"since":"0000-01-01T00:00:00+23:59","deadline":"9999-12-31T23:59:59-23:59","request":{}}`, int64(-1<<63))
+	f.Add(`{"trigger":{"type":"x","id":"y"},"since":"0000-01-01T00:00:00+23:59","deadline":"9999-12-31T23:59:59-23:59","request":{}}`,
+		int64(-1<<63))
 	f.Add(`null`, int64(0))
 	f.Fuzz(func(t *testing.T, body string, age int64) {
 		item, err := work.Decode(body)

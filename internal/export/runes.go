@@ -1,13 +1,16 @@
 package export
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // What AppStream takes in names, written as functions: compiled regular expressions would
 // cost every cold start.
 // https://docs.aws.amazon.com/appstream2/latest/APIReference/API_CreateExportImageTask.html
 
-// only tells whether the text holds nothing but what allowed says; invalid UTF-8 never is.
-func only(text string, allowed func(rune) bool) bool {
+// allRunes tells whether the text holds nothing but what allowed says; invalid UTF-8 never is.
+func allRunes(text string, allowed func(rune) bool) bool {
 	return strings.IndexFunc(text, func(r rune) bool { return !allowed(r) }) < 0
 }
 
@@ -21,6 +24,13 @@ func imageNameRune(r rune) bool { return alphanumeric(r) || strings.ContainsRune
 
 func patternRune(r rune) bool { return imageNameRune(r) || strings.ContainsRune(`*?[]^\`, r) }
 
+// maxImageName is AppStream's.
+const maxImageName = 101
+
 func isImageName(name string) bool {
-	return len(name) >= 1 && len(name) <= 101 && alphanumeric(rune(name[0])) && only(name, imageNameRune)
+	return len(name) >= 1 && len(name) <= maxImageName && alphanumeric(rune(name[0])) && allRunes(name, imageNameRune)
 }
+
+// quote shows what somebody wrote. An AMI name, the longest of names, is shown whole; what is longer is cut, since a message has to
+// stay readable and log lines short, whatever was sent.
+func quote(text string) string { return fmt.Sprintf("%.*q", maxAMIName, text) }

@@ -1,0 +1,224 @@
+package export
+
+import (
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
+
+	imagetags "appstream-ami-exporter/internal/tags"
+)
+
+// Action is what is to be done about one image.
+type Action string
+
+// The decisions of a plan. Announce is for a task that this very trigger started before; see the crash protocol.
+const (
+	Export   Action = "export"
+	Wait     Action = "wait"
+	Skip     Action = "skip"
+	Reject   Action = "reject"
+	Announce Action = "announce"
+)
+
+// Reasons that are given in several places.
+const (
+	NotSelected     = "not selected" // the image is not meant
+	inProgress      = "in progress"
+	alreadyExported = "already exported"
+)
+
+// Decision is the plan for one image, or what became of it.
+type Decision struct {
+	Action    Action
+	ImageName string
+	AMIName   string
+	Reason    string
+	Hint      string // with Reject: what an administrator can do
+	Code      string // with Reject: AppStream's error code, where it refused
+	Message   string // with Reject: AppStream's own words, where it refused
+	TaskID    string // the task it is about, where there is one
+	Task      *Task  // with Announce, and with Export once it is started
+}
+
+// maxFailures is after how many failed exports sweeps leave an image alone: a fault that three nights
+// did not mend needs a person, who is told each time.
+const maxFailures = 3
+
+// candidate is an image that is being decided about, with all that the decision is made of.
+type candidate struct {
+	order    *Order
+	place    Place
+	history  *history
+	image    Image
+	imageARN string
+	tags     map[string]string // the image's own; nil: not read yet
+	Decision                   // as far as it is made
+}
+
+func newCandidate(order *Order, place Place, history *history, image Image, tags map[string]string) *candidate {
+	return &candidate{order: order, place: place, history: history, image: image, imageARN: place.ImageARN(image.Name), tags: tags}
+}
+
+// outcome is what one step of a decision comes to.
+type outcome int
+
+const (
+	passOn    outcome = iota // the next step decides
+	decided                  // the decision is made
+	needsTags                // it hangs on the image's tags, which are not read yet
+)
+
+// decide makes the plan for one image: a pure function of what AppStream said. The first step that has something to say decides;
+// where none has, the image is exported. It returns false where the image's tags have to be read first.
+func (c *candidate) decide() bool {
+	c.Decision = Decision{ImageName: c.image.Name}
+	for _, step := range []func(*candidate) outcome{
+		(*candidate).ownStart,
+		(*candidate).selectedByName,
+		(*candidate).fitness,
+		(*candidate).amiName,
+		(*candidate).nameTaken,
+		(*candidate).selectedByTags,
+		(*candidate).marked,
+		(*candidate).availability,
+		(*candidate).failures,
+	} {
+		if outcome := step(c); outcome != passOn {
+			return outcome == decided
+		}
+	}
+	c.Action = Export
+	return true
+}
+
+func (c *candidate) because(action Action, reason string) outcome {
+	c.Action, c.Reason = action, reason
+	return decided
+}
+
+// unfit is what cannot be exported: of a named image that is worth a notification, of one that a sweep passes it is not.
+func (c *candidate) unfit(reason, hint string) outcome {
+	if !c.order.named(c.image.Name) {
+		return c.because(Skip, reason)
+	}
+	c.Hint = hint
+	return c.because(Reject, reason)
+}
+
+// ownStart has what this trigger started announced, whatever has become of the image or of the selection since.
+func (c *candidate) ownStart() outcome {
+	own := c.history.own[c.imageARN]
+	if own == nil {
+		return passOn
+	}
+	c.AMIName = own.AMIName
+	if own.Completed() && c.tags == nil {
+		return needsTags
+	}
+	if own.Completed() && c.tags[imagetags.AMIName] == imagetags.Marker(own.AMIName) {
+		c.TaskID = own.ID
+		return c.because(Skip, alreadyExported) // marked by its watch, which tells the end as well
+	}
+	c.Decision = announceOwn(c.image.Name, own)
+	return decided
+}
+
+func announceOwn(imageName string, own *Task) Decision {
+	return Decision{
+		Action: Announce, ImageName: imageName, AMIName: own.AMIName, TaskID: own.ID, Task: own, Reason: "started by this trigger before",
+	}
+}
+
+func (c *candidate) selectedByName() outcome {
+	if !c.order.Bounds.MatchesName(c.image.Name) || !c.order.Selection.MatchesName(c.image.Name) {
+		return c.because(Skip, NotSelected)
+	}
+	return passOn
+}
+
+// fitness is about what no waiting mends.
+func (c *candidate) fitness() outcome {
+	switch types.ImageState(c.image.State) {
+	case types.ImageStateFailed:
+		return c.unfit("the image failed"+c.image.Trouble, "Build the image again; AppStream exports only images that are AVAILABLE.")
+	case types.ImageStateDeleting:
+		return c.unfit("the image is being deleted",
+			"Nothing can be done any more: AppStream exports only images that are AVAILABLE.")
+	}
+	switch types.PlatformType(c.image.Platform) {
+	case "", types.PlatformTypeWindowsServer2022, types.PlatformTypeWindowsServer2025:
+		return passOn
+	}
+	return c.unfit("platform "+c.image.Platform+" cannot be exported", "AppStream exports images of Windows Server 2022 and 2025 only.")
+}
+
+// amiName names the AMI. Without the time of creation the name would not tell this image from a later one that has its name.
+func (c *candidate) amiName() outcome {
+	if c.image.Created.IsZero() && c.order.tellsCreation() {
+		return c.because(Wait, "AppStream reports no creation time yet")
+	}
+	c.AMIName = c.order.amiNameFor(c.image, c.place)
+	return passOn
+}
+
+// nameTaken finds a task under the AMI's name that runs or has completed.
+func (c *candidate) nameTaken() outcome {
+	live := c.history.byAMIName[c.AMIName].live
+	if live == nil {
+		return passOn
+	}
+	c.TaskID = live.id
+	switch {
+	case live.imageARN != c.imageARN:
+		return c.unfit("the AMI name belongs to the export of image "+imageNameOf(live.imageARN),
+			"Choose another AMI name: AMI names are unique in an account and Region.")
+	case live.completed:
+		return c.because(Skip, alreadyExported)
+	}
+	return c.because(Skip, inProgress)
+}
+
+func (c *candidate) selectedByTags() outcome {
+	if c.tags == nil {
+		return needsTags
+	}
+	if c.order.Bounds.MatchesTags(c.tags) && c.order.Selection.MatchesTags(c.tags) {
+		return passOn
+	}
+	if !c.available() && c.order.Trigger.AnnouncesImage() { // who makes an image may tag it until it is there
+		return c.because(Wait, "the image is "+orUnknown(c.image.State))
+	}
+	return c.because(Skip, NotSelected)
+}
+
+func (c *candidate) marked() outcome {
+	if c.tags[imagetags.AMIName] == imagetags.Marker(c.AMIName) {
+		return c.because(Skip, alreadyExported)
+	}
+	return passOn
+}
+
+func (c *candidate) available() bool {
+	return types.ImageState(c.image.State) == types.ImageStateAvailable
+}
+
+func (c *candidate) availability() outcome {
+	if !c.available() {
+		return c.because(Wait, "the image is "+orUnknown(c.image.State))
+	}
+	return passOn
+}
+
+func (c *candidate) failures() outcome {
+	if c.history.byAMIName[c.AMIName].failures >= maxFailures && !c.order.named(c.image.Name) {
+		return c.because(Skip, fmt.Sprintf("failed %d times", maxFailures))
+	}
+	return passOn
+}
+
+func orUnknown(state string) string {
+	if state == "" {
+		return "in a state that AppStream does not tell"
+	}
+	return state
+}

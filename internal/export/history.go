@@ -1,0 +1,45 @@
+package export
+
+import "appstream-ami-exporter/internal/trigger"
+
+// history is what AppStream remembers of earlier exports: the database of this function. It keeps the
+// little that the plan asks for, and a whole task only where it is the trigger's own.
+type history struct {
+	trigger   trigger.Trigger
+	byAMIName map[string]record
+	// own is what this very trigger started, by the image's ARN: should the name template have been changed between two
+	// deliveries, the AMI's name is another.
+	own map[string]*Task
+}
+
+// record is what is remembered of all the tasks with one AMI name.
+type record struct {
+	live     *liveTask // completed rather than running: then the AMI is there
+	failures int
+}
+
+// liveTask is what the plan asks of a task that runs or has completed.
+type liveTask struct {
+	id        string
+	imageARN  string
+	completed bool
+}
+
+func newHistory(t trigger.Trigger) *history {
+	return &history{trigger: t, byAMIName: map[string]record{}, own: map[string]*Task{}}
+}
+
+func (h *history) add(task Task) {
+	r := h.byAMIName[task.AMIName]
+	switch {
+	case !task.live():
+		r.failures++
+	case r.live == nil || task.Completed():
+		r.live = &liveTask{id: task.ID, imageARN: task.ImageARN, completed: task.Completed()}
+	}
+	h.byAMIName[task.AMIName] = r
+	// Of two twins of one trigger the live one counts; the other is no failure.
+	if task.StartedBy(h.trigger) && (h.own[task.ImageARN] == nil || task.live()) {
+		h.own[task.ImageARN] = &task
+	}
+}

@@ -1,0 +1,103 @@
+package export
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/appstream"
+)
+
+// start calls CreateExportImageTask, once: it has no client token, so a repetition could make a second
+// task. The SDK's retryer is off for it, which would repeat even LimitExceededException.
+func (r *run) start(ctx context.Context, c *candidate) (Task, *Refusal) {
+	copied := c.tags
+	if !r.order.CopyTags {
+		copied = nil
+	}
+	tags, dropped := amiTags(copied, r.order.StackTags, r.order.RequestTags, r.order.Trigger, c.imageARN)
+	if len(dropped) > 0 {
+		r.Warn(ctx, "the AMI cannot have more than 50 tags, some are left out", "imageName", c.ImageName, "amiName", c.AMIName, "left",
+			dropped)
+	}
+	input := &appstream.CreateExportImageTaskInput{
+		ImageName:         aws.String(c.ImageName),
+		AmiName:           aws.String(c.AMIName),
+		IamRoleArn:        aws.String(r.RoleARN),
+		TagSpecifications: tags,
+	}
+	if description := r.order.Description.description(r.order.values(c.image, r.Place)); description != "" {
+		input.AmiDescription = aws.String(description)
+	}
+	reply, err := r.AppStream.CreateExportImageTask(ctx, input, func(o *appstream.Options) { o.RetryMaxAttempts = 1 })
+	if err != nil {
+		return Task{}, classify(err, r.RoleARN)
+	}
+	if reply.ExportImageTask == nil || aws.ToString(reply.ExportImageTask.TaskId) == "" {
+		return Task{}, &Refusal{kind: ambiguous, Message: "AppStream's answer to CreateExportImageTask names no task"}
+	}
+	task := toTask(*reply.ExportImageTask)
+	if task.Tags == nil {
+		task.Tags = maps.Clone(tags)
+	}
+	return task, nil
+}
+
+// failedStart is a start that AppStream refused, or that nobody knows of whether it was done.
+type failedStart struct {
+	Decision
+	refusal *Refusal
+}
+
+// resolve looks up, once for all, what became of the starts that failed: a task may be there all the same, its
+// answer lost, or a twin was faster.
+func (r *run) resolve(ctx context.Context) {
+	doubtful := func(f failedStart) bool { return f.refusal.kind != limited }
+	var now *history
+	var err error
+	if slices.ContainsFunc(r.unsure, doubtful) {
+		now, err = r.readHistory(ctx, r.order.Trigger)
+	}
+	for _, failed := range r.unsure {
+		r.report(r.becameOf(failed, now, err))
+	}
+}
+
+// becameOf is the decision about a start that failed, by the tasks that are there now.
+func (r *run) becameOf(failed failedStart, now *history, readErr error) Decision {
+	d := failed.Decision
+	if failed.refusal.kind == limited {
+		d.Action, d.Reason = Wait, failed.refusal.Error() // a quota refuses before anything is made
+		return d
+	}
+	if readErr != nil {
+		d.Action, d.Reason = Wait, fmt.Sprintf("the start failed (%s), and it cannot be seen whether it did", failed.refusal)
+		return d
+	}
+	imageARN := r.Place.ImageARN(d.ImageName)
+	if own := now.own[imageARN]; own != nil {
+		d.Task, d.TaskID, d.AMIName = own, own.ID, own.AMIName
+		d.Reason = "adopted after: " + failed.refusal.Error()
+		return d
+	}
+	if live := now.byAMIName[d.AMIName].live; live != nil && live.imageARN == imageARN {
+		d.Action, d.Reason, d.TaskID = Skip, inProgress, live.id
+		if live.completed {
+			d.Reason = alreadyExported
+		}
+		return d
+	}
+	if failed.refusal.Temporary() {
+		d.Action, d.Reason = Wait, failed.refusal.Error()
+		return d
+	}
+	return rejected(d, "AppStream refused", failed.refusal)
+}
+
+func rejected(d Decision, what string, refusal *Refusal) Decision {
+	d.Action, d.Reason = Reject, what+": "+refusal.Error()
+	d.Code, d.Message, d.Hint = refusal.Code, refusal.Message, refusal.Hint
+	return d
+}

@@ -1,0 +1,117 @@
+package export
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/appstream"
+
+	"appstream-ami-exporter/internal/tags"
+	"appstream-ami-exporter/internal/trigger"
+)
+
+const (
+	// tasksPage is the most that ListExportImageTasks returns; its default of 50 costs ten times the waits.
+	tasksPage = 500
+
+	// clockSkew is how far AppStream's clock and EventBridge's may be apart.
+	clockSkew = time.Hour
+)
+
+// ReadTask asks AppStream how a task stands. One call, whatever the answer.
+func (e *Exporter) ReadTask(ctx context.Context, taskID string) (Task, error) {
+	reply, err := e.AppStream.GetExportImageTask(ctx, &appstream.GetExportImageTaskInput{TaskId: aws.String(taskID)})
+	if err != nil {
+		return Task{}, fmt.Errorf("GetExportImageTask: %w", classify(err, e.RoleARN))
+	}
+	if reply.ExportImageTask == nil {
+		return Task{}, errors.New("GetExportImageTask: AppStream's answer holds no task")
+	}
+	return toTask(*reply.ExportImageTask), nil
+}
+
+// FindTwin looks for a running or completed task for the same image under the same AMI name, and prefers a completed one. Where
+// there is one, the failure of the other means only that it came second: the AMI exists or is being made.
+func (e *Exporter) FindTwin(ctx context.Context, of Task) (twin Task, found bool, err error) {
+	err = e.eachTask(ctx, func(task Task) {
+		if of.hasTwin(task) && (!found || task.Completed()) {
+			twin, found = task, true
+		}
+	})
+	if err == nil && found && len(twin.Tags) == 0 { // which a list need not tell
+		twin, err = e.ReadTask(ctx, twin.ID)
+	}
+	return twin, found, err
+}
+
+// StartedBy tells whether the task is one that this very trigger started.
+func (t Task) StartedBy(by trigger.Trigger) bool { return t.Tags[tags.TriggerID] == by.ID }
+
+// readHistory reads all export tasks. They are not filtered: AppStream documents no names of filters.
+func (e *Exporter) readHistory(ctx context.Context, t trigger.Trigger) (*history, error) {
+	read := newHistory(t)
+	var unclear []Task
+	err := e.eachTask(ctx, func(task Task) {
+		// What the trigger started is younger than the trigger.
+		if len(task.Tags) == 0 && (task.Created.IsZero() || task.Created.After(t.Time.Add(-clockSkew))) {
+			unclear = append(unclear, task)
+			return
+		}
+		read.add(task)
+	})
+	if err != nil {
+		return nil, err
+	}
+	clear, err := e.readTasks(ctx, unclear)
+	if err != nil {
+		return nil, err
+	}
+	for _, task := range clear { // in their order: of two the latter counts
+		read.add(task)
+	}
+	return read, nil
+}
+
+// readTasks reads each of the tasks again: a list need not tell a task's tags, by which a trigger knows what it has started.
+func (e *Exporter) readTasks(ctx context.Context, listed []Task) ([]Task, error) {
+	var mutex sync.Mutex
+	var errs []error
+	whole := map[string]Task{}
+	inParallel(listed, func(task Task) {
+		full, err := e.ReadTask(ctx, task.ID)
+		if isNotFound(err) {
+			full, err = task, nil // ended and forgotten in between
+		}
+		mutex.Lock()
+		defer mutex.Unlock()
+		whole[task.ID] = full
+		errs = append(errs, err)
+	})
+	read := make([]Task, len(listed))
+	for i, task := range listed {
+		read[i] = whole[task.ID]
+	}
+	return read, cmp.Or(errs...)
+}
+
+func (e *Exporter) eachTask(ctx context.Context, do func(Task)) error {
+	input := &appstream.ListExportImageTasksInput{MaxResults: aws.Int32(tasksPage)}
+	for {
+		page, err := e.AppStream.ListExportImageTasks(ctx, input)
+		if err != nil {
+			return fmt.Errorf("ListExportImageTasks: %w", classify(err, e.RoleARN))
+		}
+		for _, task := range page.ExportImageTasks {
+			do(toTask(task))
+		}
+		more, err := nextPage(&input.NextToken, page.NextToken)
+		if err != nil || !more {
+			return err
+		}
+	}
+}

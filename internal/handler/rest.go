@@ -1,0 +1,46 @@
+package handler
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"appstream-ami-exporter/internal/export"
+	"appstream-ami-exporter/internal/trigger"
+	"appstream-ami-exporter/internal/work"
+)
+
+// roomForNames is how many bytes of image names go into one message. They stand there twice, beside patterns of at most 20 KB
+// and twice 50 tags of at most 1.5 KB each; all that stays below the 256 KiB of an SQS message.
+const roomForNames = 30_000
+
+// sendRest queues the images that wait, in as many messages as it takes.
+func (h *Handler) sendRest(ctx context.Context, request work.Item, names []string, now time.Time) error {
+	var problems []error
+	for len(names) > 0 {
+		count, size := 0, 0
+		for count < len(names) && size < roomForNames {
+			size += len(names[count]) + len(`"",`)
+			count++
+		}
+		item := request
+		item.Request = &work.Request{Spec: narrow(request.Request.Spec, names[:count]), Only: names[:count]}
+		problems = append(problems, h.queue.Send(ctx, item, item.Delay(now)))
+		names = names[count:]
+	}
+	return errors.Join(problems...)
+}
+
+// narrow leaves out the names that a spec no longer means where only these images are left of it: a request may name more
+// than one message holds. Patterns stay, so that an image means the same by name or by pattern as before.
+func narrow(spec trigger.Spec, only []string) trigger.Spec {
+	left := make(map[string]bool, len(only))
+	for _, name := range only {
+		left[name] = true
+	}
+	spec.Images = slices.DeleteFunc(slices.Clone(spec.Images), func(entry string) bool {
+		return export.CheckImageName(entry) == nil && !left[entry]
+	})
+	return spec
+}
