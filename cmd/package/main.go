@@ -1,11 +1,10 @@
 // Command package makes of the compiled function what a release consists of: the zip that Lambda runs, a template that
-// deploys it, a list of what is linked into it, the licences of that, and their checksums. The same function makes the same bytes everywhere;
+// deploys it, a list of what is linked into it, and their checksums. The same function makes the same bytes everywhere;
 // `make package` runs it.
 package main
 
 import (
 	"crypto/sha256"
-	"debug/buildinfo"
 	"errors"
 	"flag"
 	"fmt"
@@ -51,15 +50,7 @@ func pack(version, bootstrap, template, directory string) (sums string, err erro
 	if err != nil {
 		return "", err
 	}
-	info, err := buildinfo.ReadFile(bootstrap)
-	if err != nil {
-		return "", fmt.Errorf("what is linked into %s: %w", bootstrap, err)
-	}
-	list, err := billOfMaterials(info, version)
-	if err != nil {
-		return "", err
-	}
-	licences, err := licenceTexts(info)
+	list, err := billOfMaterials(bootstrap, version)
 	if err != nil {
 		return "", err
 	}
@@ -74,7 +65,7 @@ func pack(version, bootstrap, template, directory string) (sums string, err erro
 	for _, file := range []struct {
 		suffix  string
 		content []byte
-	}{{".zip", zip}, {".yaml", []byte(deployable)}, {".cdx.json", list}, {".licences.txt", licences}} {
+	}{{".zip", zip}, {".yaml", []byte(deployable)}, {".cdx.json", list}} {
 		if err := os.WriteFile(filepath.Join(directory, name+file.suffix), file.content, 0o644); err != nil {
 			return "", err
 		}
