@@ -22,12 +22,15 @@ func (c clients) tasks(ctx context.Context) doctor.Answer[doctor.Tasks] {
 	}
 	counts := doctor.Tasks{Total: len(tasks)}
 	for _, task := range tasks {
-		if !(export.Task{State: string(task.State)}).Ended() {
+		if !ended(task) {
 			counts.Running++
 		}
 	}
 	return answer(counts, err, "appstream:ListExportImageTasks")
 }
+
+// ended tells whether AppStream does nothing more about a task.
+func ended(task types.ExportImageTask) bool { return export.Task{State: string(task.State)}.Ended() }
 
 // listTasks lists the tasks in AppStream's own order.
 func (c clients) listTasks(ctx context.Context) (tasks []types.ExportImageTask, err error) {

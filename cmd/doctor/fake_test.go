@@ -23,8 +23,9 @@ import (
 // IAM action that they need.
 type fakeAWS struct {
 	t       *testing.T
-	answers map[string]string // JSON, or what is inside of the result in XML
-	refused map[string]string // by action, or "*": the code of the error
+	answers map[string]string   // JSON, or what is inside of the result in XML
+	refused map[string]string   // by action, or "*": the code of the error
+	first   map[string][]string // answers that come before, once each
 
 	mutex sync.Mutex
 	calls map[string][]string // the bodies of the requests
@@ -33,7 +34,7 @@ type fakeAWS struct {
 // start returns the fake with a configuration that sends all calls to it.
 func start(t *testing.T, answers map[string]string) (*fakeAWS, aws.Config) {
 	t.Helper()
-	f := &fakeAWS{t: t, answers: maps.Clone(answers), refused: map[string]string{}, calls: map[string][]string{}}
+	f := &fakeAWS{t: t, answers: maps.Clone(answers), refused: map[string]string{}, first: map[string][]string{}, calls: map[string][]string{}}
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
 	return f, aws.Config{
@@ -135,6 +136,9 @@ func (f *fakeAWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mutex.Lock()
 	f.calls[action] = append(f.calls[action], string(body))
 	answer, known := f.answers[action]
+	if queue := f.first[action]; len(queue) > 0 {
+		answer, known, f.first[action] = queue[0], true, queue[1:]
+	}
 	code := f.refused[action]
 	if all := f.refused["*"]; code == "" && all != "" && action != "cloudformation:DescribeStacks" {
 		code = all
@@ -143,6 +147,8 @@ func (f *fakeAWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case code != "":
 		refuse(w, p, code)
+	case strings.HasPrefix(answer, "refuse: "):
+		refuse(w, p, strings.TrimPrefix(answer, "refuse: "))
 	case !known:
 		f.t.Errorf("nobody has expected %s: %s %s %s", action, r.Method, r.URL, body)
 		refuse(w, p, "InternalFailure")

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"appstream-ami-exporter/internal/doctor"
+	"appstream-ami-exporter/internal/export"
 	"appstream-ami-exporter/internal/trigger"
 )
 
@@ -112,13 +113,13 @@ func (c clients) plan(ctx context.Context, name string) doctor.Answer[doctor.Pla
 	}
 	for _, e := range r.Skipped {
 		switch e.Reason {
-		case "not selected":
+		case export.NotSelected:
 			p.Others++
-		case "already exported":
+		case export.AlreadyExported:
 			p.Exported++
-		case "in progress":
+		case export.InProgress:
 			p.Running++
-		case "failed 3 times":
+		case export.FailedTooOften:
 			p.GivenUp = append(p.GivenUp, e.ImageName)
 		default:
 			p.Unfit = append(p.Unfit, e.Reason)

@@ -4,8 +4,10 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -14,8 +16,6 @@ import (
 	"time"
 	_ "time/tzdata" // the schedule's time zone, also where the machine has no list of them
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-
 	"appstream-ami-exporter/internal/doctor"
 	"appstream-ami-exporter/internal/terminal"
 )
@@ -23,12 +23,15 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	os.Exit(terminal.Exit(os.Stderr, "doctor", run(ctx, os.Args[1:], os.Stdout, time.Now)))
+	os.Exit(terminal.Exit(os.Stderr, "doctor", run(ctx, os.Args[1:], os.Stdin, os.Stdout, time.Now)))
 }
 
 const usage = `usage: doctor [flags]
 
 Looks at the stack and at what it stands on. It changes nothing.
+
+With -export it asks, exports the image for real, and reports what AWS does not say, as a block to paste into an issue. With -twice it
+asks once more and starts a second export under the same AMI name.
 
 It ends with 0 if nothing needs a person, also with warnings and with what could not be told; 1 if it has failed itself; and 2 if
 something needs a person.
@@ -36,7 +39,7 @@ something needs a person.
 flags:
 `
 
-func run(ctx context.Context, args []string, w io.Writer, now func() time.Time) error {
+func run(ctx context.Context, args []string, in io.Reader, w io.Writer, now func() time.Time) error {
 	var target terminal.Target
 	flags := flag.NewFlagSet("doctor", flag.ContinueOnError)
 	flags.Usage = func() {
@@ -45,27 +48,38 @@ func run(ctx context.Context, args []string, w io.Writer, now func() time.Time) 
 	}
 	target.Register(flags)
 	asJSON := flags.Bool("json", false, "write JSON for programs")
+	image := flags.String("export", "", "the `name` of an image to export for real")
+	twice := flags.Bool("twice", false, "with -export: start it a second time under the same AMI name")
 	if err := flags.Parse(args); err != nil {
 		return flag.ErrHelp // flags has said why
 	}
-	if flags.NArg() > 0 {
+	switch {
+	case flags.NArg() > 0:
 		flags.Usage()
 		return flag.ErrHelp
+	case *twice && *image == "":
+		return errors.New("a second start needs a first: say which image with EXPORT=<its name>")
+	case *asJSON && *image != "":
+		return errors.New("what an export shows is a text for people: leave out -json")
 	}
 	cfg, err := target.Load(ctx)
 	if err != nil {
 		return err
 	}
-	return examine(ctx, cfg, target.Stack, w, *asJSON, now)
-}
-
-// examine collects the facts of a stack and shows what the checks say of them.
-func examine(ctx context.Context, cfg aws.Config, stack string, w io.Writer, asJSON bool, now func() time.Time) error {
 	c := newClients(cfg)
-	deployment, err := c.deployment(ctx, stack, cfg.Region)
+	deployment, err := c.deployment(ctx, target.Stack, cfg.Region)
 	if err != nil {
 		return err
 	}
+	if *image == "" {
+		return c.examine(ctx, deployment, w, *asJSON, now)
+	}
+	t := tester{c, deployment, terminal.NewScreen(w), bufio.NewReader(in), os.Stderr, now, sleep}
+	return t.try(ctx, *image, *twice)
+}
+
+// examine collects the facts of a stack and shows what the checks say of them.
+func (c clients) examine(ctx context.Context, deployment doctor.Deployment, w io.Writer, asJSON bool, now func() time.Time) (err error) {
 	r := report{Deployment: deployment, Caller: c.caller(ctx)}
 	r.Lines = doctor.Examine(c.facts(ctx, deployment, now()))
 	r.Summary = doctor.Summary(r.Lines)

@@ -42,7 +42,11 @@ func compare(t *testing.T, name, got string) {
 func look(t *testing.T, cfg aws.Config, asJSON bool) (string, error) {
 	t.Helper()
 	var out bytes.Buffer
-	err := examine(t.Context(), cfg, "exporter", &out, asJSON, morning)
+	c := newClients(cfg)
+	d, err := c.deployment(t.Context(), "exporter", cfg.Region)
+	if err == nil {
+		err = c.examine(t.Context(), d, &out, asJSON, morning)
+	}
 	return out.String(), err
 }
 
@@ -157,7 +161,12 @@ func TestStackWithoutOutputs(t *testing.T) {
 
 func TestUsage(t *testing.T) {
 	for _, args := range [][]string{{"-nonsense"}, {"more"}} {
-		if err := run(t.Context(), args, &bytes.Buffer{}, morning); !errors.Is(err, flag.ErrHelp) {
+		if err := run(t.Context(), args, strings.NewReader(""), &bytes.Buffer{}, morning); !errors.Is(err, flag.ErrHelp) {
+			t.Errorf("%q: %v", args, err)
+		}
+	}
+	for says, args := range map[string][]string{"EXPORT=": {"-twice"}, "leave out -json": {"-json", "-export", "win-1"}} {
+		if err := run(t.Context(), args, strings.NewReader(""), &bytes.Buffer{}, morning); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: %v", args, err)
 		}
 	}

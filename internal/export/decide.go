@@ -1,8 +1,6 @@
 package export
 
 import (
-	"fmt"
-
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
 	imagetags "appstream-ami-exporter/internal/tags"
@@ -23,8 +21,9 @@ const (
 // Reasons that are given in several places.
 const (
 	NotSelected     = "not selected" // the image is not meant
-	inProgress      = "in progress"
-	alreadyExported = "already exported"
+	InProgress      = "in progress"
+	AlreadyExported = "already exported"
+	FailedTooOften  = "failed 3 times" // that is, maxFailures
 )
 
 // Decision is the plan for one image, or what became of it.
@@ -117,7 +116,7 @@ func (c *candidate) ownStart() outcome {
 	}
 	if own.Completed() && c.tags[imagetags.AMIName] == imagetags.Marker(own.AMIName) {
 		c.TaskID = own.ID
-		return c.because(Skip, alreadyExported) // marked by its watch, which tells the end as well
+		return c.because(Skip, AlreadyExported) // marked by its watch, which tells the end as well
 	}
 	c.Decision = announceOwn(c.image.Name, own)
 	return decided
@@ -173,9 +172,9 @@ func (c *candidate) nameTaken() outcome {
 		return c.unfit("the AMI name belongs to the export of image "+imageNameOf(live.imageARN),
 			"Choose another AMI name: AMI names are unique in an account and Region.")
 	case live.completed:
-		return c.because(Skip, alreadyExported)
+		return c.because(Skip, AlreadyExported)
 	}
-	return c.because(Skip, inProgress)
+	return c.because(Skip, InProgress)
 }
 
 func (c *candidate) selectedByTags() outcome {
@@ -193,7 +192,7 @@ func (c *candidate) selectedByTags() outcome {
 
 func (c *candidate) marked() outcome {
 	if c.tags[imagetags.AMIName] == imagetags.Marker(c.AMIName) {
-		return c.because(Skip, alreadyExported)
+		return c.because(Skip, AlreadyExported)
 	}
 	return passOn
 }
@@ -211,7 +210,7 @@ func (c *candidate) availability() outcome {
 
 func (c *candidate) failures() outcome {
 	if c.history.byAMIName[c.AMIName].failures >= maxFailures && !c.order.named(c.image.Name) {
-		return c.because(Skip, fmt.Sprintf("failed %d times", maxFailures))
+		return c.because(Skip, FailedTooOften)
 	}
 	return passOn
 }

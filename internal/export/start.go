@@ -83,9 +83,9 @@ func (r *run) becameOf(failed failedStart, now *history, readErr error) Decision
 		return d
 	}
 	if live := now.byAMIName[d.AMIName].live; live != nil && live.imageARN == imageARN {
-		d.Action, d.Reason, d.TaskID = Skip, inProgress, live.id
+		d.Action, d.Reason, d.TaskID = Skip, InProgress, live.id
 		if live.completed {
-			d.Reason = alreadyExported
+			d.Reason = AlreadyExported
 		}
 		return d
 	}

@@ -25,7 +25,6 @@ type Gateway struct {
 
 	mu        sync.Mutex
 	fault     Fault
-	count     int // of calls so far
 	calls     []Call
 	endpoints []*Endpoint
 }
@@ -38,9 +37,6 @@ type Options struct {
 
 	// OnCall, if set, is told of every call once its outcome is known. It must not block.
 	OnCall func(Call)
-
-	// Forgetful keeps no calls: Calls has none.
-	Forgetful bool
 }
 
 // Service is one of the services behind a Gateway.
@@ -112,11 +108,8 @@ func (g *Gateway) identify(r *http.Request, body []byte) (Service, Call) {
 // admit numbers the call, decides its fate and records it.
 func (g *Gateway) admit(call Call) Call {
 	g.mu.Lock()
-	g.count++
-	call.Number = g.count
-	if !g.options.Forgetful {
-		g.calls = append(g.calls, call)
-	}
+	call.Number = len(g.calls) + 1
+	g.calls = append(g.calls, call)
 	fault := g.fault
 	g.mu.Unlock()
 
@@ -130,9 +123,7 @@ func (g *Gateway) admit(call Call) Call {
 // finish records how the call went.
 func (g *Gateway) finish(call Call) {
 	g.mu.Lock()
-	if !g.options.Forgetful {
-		g.calls[call.Number-1] = call
-	}
+	g.calls[call.Number-1] = call
 	g.mu.Unlock()
 	if g.options.OnCall != nil {
 		g.options.OnCall(call)
