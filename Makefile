@@ -75,7 +75,7 @@ build-ExportFunction:
 	@CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build $(export_flags) -o "$(ARTIFACTS_DIR)/bootstrap" ./cmd/handler
 
 .PHONY: package
-package: build ## Make the files of a release in build/package: zip, template, list of what is in it, checksums
+package: build ## Make the files of a release in build/package: zip, template, what is in it with the licences, checksums
 	@go run ./cmd/package -version "$(VERSION)" -bootstrap build/lambda/bootstrap -directory build/package
 
 # The stack that the targets below are about. The commands take Region and credentials from where they always do; REGION and

@@ -1,10 +1,11 @@
 // Command package makes of the compiled function what a release consists of: the zip that Lambda runs, a template that
-// deploys it, a list of what is linked into it, and their checksums. The same function makes the same bytes everywhere;
+// deploys it, a list of what is linked into it, the licences of that, and their checksums. The same function makes the same bytes everywhere;
 // `make package` runs it.
 package main
 
 import (
 	"crypto/sha256"
+	"debug/buildinfo"
 	"errors"
 	"flag"
 	"fmt"
@@ -50,7 +51,15 @@ func pack(version, bootstrap, template, directory string) (sums string, err erro
 	if err != nil {
 		return "", err
 	}
-	list, err := billOfMaterials(bootstrap, version)
+	info, err := buildinfo.ReadFile(bootstrap)
+	if err != nil {
+		return "", fmt.Errorf("what is linked into %s: %w", bootstrap, err)
+	}
+	list, err := billOfMaterials(info, version)
+	if err != nil {
+		return "", err
+	}
+	licences, err := licenceTexts(info)
 	if err != nil {
 		return "", err
 	}
@@ -65,7 +74,7 @@ func pack(version, bootstrap, template, directory string) (sums string, err erro
 	for _, file := range []struct {
 		suffix  string
 		content []byte
-	}{{".zip", zip}, {".yaml", []byte(deployable)}, {".cdx.json", list}} {
+	}{{".zip", zip}, {".yaml", []byte(deployable)}, {".cdx.json", list}, {".licences.txt", licences}} {
 		if err := os.WriteFile(filepath.Join(directory, name+file.suffix), file.content, 0o644); err != nil {
 			return "", err
 		}

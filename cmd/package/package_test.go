@@ -3,7 +3,6 @@ package main
 import (
 	"archive/zip"
 	"bytes"
-	"encoding/json"
 	"io"
 	"os"
 	"os/exec"
@@ -14,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	cyclonedx "github.com/CycloneDX/cyclonedx-go"
 	"github.com/google/go-cmp/cmp"
 	"gopkg.in/yaml.v3"
 
@@ -101,7 +101,7 @@ func TestChecksums(t *testing.T) {
 	check := exec.Command("sha256sum", "--check", "--strict", "appstream-ami-exporter-v1.2.3.sha256")
 	check.Dir = directory
 	output, err := check.CombinedOutput()
-	if err != nil || strings.Count(string(output), ": OK\n") != 3 {
+	if err != nil || strings.Count(string(output), ": OK\n") != 4 {
 		t.Errorf("%v\n%s", err, output)
 	}
 }
@@ -146,14 +146,23 @@ func TestBillOfMaterials(t *testing.T) {
 			want = append(want, "pkg:golang/"+fields[1]+"@"+fields[2])
 		}
 	}
-	var list bill
-	if err := json.Unmarshal(read(t, packed(t), "appstream-ami-exporter-v1.2.3.cdx.json"), &list); err != nil {
+	// The standard library has a name that scanners look up.
+	version, err := exec.Command("go", "env", "GOVERSION").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdlib := strings.TrimPrefix(strings.TrimSpace(string(version)), "go")
+	want = append(want, "pkg:golang/stdlib@"+stdlib)
+	var list cyclonedx.BOM
+	content := read(t, packed(t), "appstream-ami-exporter-v1.2.3.cdx.json")
+	if err := cyclonedx.NewBOMDecoder(bytes.NewReader(content), cyclonedx.BOMFileFormatJSON).Decode(&list); err != nil {
 		t.Fatal(err)
 	}
 	var got []string
-	for _, c := range list.Components {
-		if c.Name != "std" {
-			got = append(got, c.PURL)
+	for _, c := range *list.Components {
+		got = append(got, c.PackageURL)
+		if c.PackageURL != "pkg:golang/"+c.Name+"@"+c.Version || c.BOMRef != c.PackageURL {
+			t.Errorf("got %+v", c)
 		}
 	}
 	slices.Sort(want)
@@ -161,8 +170,40 @@ func TestBillOfMaterials(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" || len(want) == 0 {
 		t.Errorf("components (-want +got):\n%s", diff)
 	}
-	if list.Metadata.Component.Version != "v1.2.3" || len(list.Dependencies[0].DependsOn) != len(list.Components) {
+	if list.Metadata.Component.Version != "v1.2.3" || len(*(*list.Dependencies)[0].Dependencies) != len(got) ||
+		list.SpecVersion != cyclonedx.SpecVersion1_6 {
 		t.Errorf("got %+v", list)
+	}
+	// Nothing that differs from build to build.
+	if list.SerialNumber != "" || list.Metadata.Timestamp != "" {
+		t.Errorf("serial number %q, time %q", list.SerialNumber, list.Metadata.Timestamp)
+	}
+}
+
+// Whoever gets the function gets the licence of everything in it, and the notices that have to go along.
+func TestLicences(t *testing.T) {
+	texts := string(read(t, packed(t), "appstream-ami-exporter-v1.2.3.licences.txt"))
+	output, err := exec.Command("go", "version", "-m", localtest.Bootstrap(t)).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"\nappstream-ami-exporter, LICENSE\n", "MIT License\n", "\nGo 1.", "Copyright 2009 The Go Authors.", "Apache License\n", "AWS SDK for Go\n", // the last is of a NOTICE
+		"internal/sync/singleflight/LICENSE\n",
+	}
+	for line := range strings.SplitSeq(string(output), "\n") {
+		if fields := strings.Fields(line); len(fields) > 2 && fields[0] == "dep" {
+			want = append(want, "\n"+fields[1]+" "+fields[2]+", LICENSE")
+		}
+	}
+	for _, part := range want {
+		if !strings.Contains(texts, part) {
+			t.Errorf("the licences do not have %q", part)
+		}
+	}
+	// Once, although a score of modules has it.
+	if count := strings.Count(texts, "END OF TERMS AND CONDITIONS"); count < 1 || count > 4 {
+		t.Errorf("the Apache License is there %d times", count)
 	}
 }
 

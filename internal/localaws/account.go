@@ -12,6 +12,7 @@ import (
 	"appstream-ami-exporter/internal/localaws/appstream"
 	"appstream-ami-exporter/internal/localaws/gateway"
 	"appstream-ami-exporter/internal/localaws/lambda"
+	"appstream-ami-exporter/internal/localaws/operator"
 	"appstream-ami-exporter/internal/localaws/queues"
 	"appstream-ami-exporter/internal/localaws/template"
 )
@@ -24,6 +25,8 @@ type Account struct {
 	Queues    *queues.Server
 	Function  *lambda.Function
 	Stack     *template.Stack
+	Operator  *operator.Server // what people ask about the stack
+	People    *gateway.Gateway // where their programs find AWS, once Listen has opened it
 
 	WorkQueue         queues.Queue
 	DeadLetterQueue   queues.Queue
@@ -55,6 +58,9 @@ type Options struct {
 
 	// FIFOTopic has the stack publish to an existing FIFO topic.
 	FIFOTopic bool
+
+	// Forgetful has the gateway forget its calls, for an account that stays.
+	Forgetful bool
 
 	// OnLog and OnCall, if set, are told of the function's log lines and its calls. They must not block.
 	OnLog  func(lambda.LogLine)
@@ -90,7 +96,10 @@ func (a *Account) deploy(ctx context.Context, options Options) error {
 	if a.Stack, err = deployed.Stack(physical); err != nil {
 		return err
 	}
-	a.Gateway = gateway.New(gateway.Options{Latency: options.Latency, OnCall: options.OnCall},
+	if err := a.playOperator(deployed, physical); err != nil {
+		return err
+	}
+	a.Gateway = gateway.New(gateway.Options{Latency: options.Latency, OnCall: options.OnCall, Forgetful: options.Forgetful},
 		gateway.Service{SigningName: "appstream", Handler: a.AppStream},
 		gateway.Service{SigningName: "sns", Handler: a.Queues},
 		gateway.Service{SigningName: "sqs", Handler: a.Queues})
@@ -114,7 +123,12 @@ func (a *Account) deploy(ctx context.Context, options Options) error {
 			MemorySize:   function.MemorySize,
 			Variables:    environment,
 			Gateway:      a.Gateway,
-			OnLog:        options.OnLog,
+			OnLog: func(line lambda.LogLine) {
+				a.Operator.Log(line.Time, line.Environment, line.Text)
+				if options.OnLog != nil {
+					options.OnLog(line)
+				}
+			},
 		},
 		Timeout:              timeout,
 		MaximumConcurrency:   a.Stack.Mapping.MaximumConcurrency,
@@ -123,7 +137,8 @@ func (a *Account) deploy(ctx context.Context, options Options) error {
 			_, err := a.Queues.Send(a.FailedEventsQueue, string(record))
 			return err
 		},
-		Scale: options.Scale,
+		Scale:    options.Scale,
+		OnResult: a.watchFunction,
 	})
 	if err := a.Function.Warm(ctx); err != nil {
 		return err
@@ -220,10 +235,12 @@ func (a *Account) Close() error {
 	if a.mapping != nil {
 		a.mapping.Close()
 	}
-	var err error
-	if a.Gateway != nil {
-		err = a.Gateway.Close()
+	var errs []error
+	for _, g := range []*gateway.Gateway{a.Gateway, a.People} {
+		if g != nil {
+			errs = append(errs, g.Close())
+		}
 	}
 	a.Queues.Close()
-	return err
+	return errors.Join(errs...)
 }

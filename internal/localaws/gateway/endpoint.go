@@ -27,8 +27,11 @@ type Endpoint struct {
 
 // Listen opens an endpoint for one caller on a free port of the loopback interface. The caller is nil for
 // clients that are not part of the system under test.
-func (g *Gateway) Listen(caller Caller) (*Endpoint, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func (g *Gateway) Listen(caller Caller) (*Endpoint, error) { return g.ListenAt("127.0.0.1:0", caller) }
+
+// ListenAt does so at an address of the loopback interface.
+func (g *Gateway) ListenAt(address string, caller Caller) (*Endpoint, error) {
+	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}

@@ -25,6 +25,7 @@ type Gateway struct {
 
 	mu        sync.Mutex
 	fault     Fault
+	count     int // of calls so far
 	calls     []Call
 	endpoints []*Endpoint
 }
@@ -37,6 +38,9 @@ type Options struct {
 
 	// OnCall, if set, is told of every call once its outcome is known. It must not block.
 	OnCall func(Call)
+
+	// Forgetful keeps no calls: Calls has none.
+	Forgetful bool
 }
 
 // Service is one of the services behind a Gateway.
@@ -108,8 +112,11 @@ func (g *Gateway) identify(r *http.Request, body []byte) (Service, Call) {
 // admit numbers the call, decides its fate and records it.
 func (g *Gateway) admit(call Call) Call {
 	g.mu.Lock()
-	call.Number = len(g.calls) + 1
-	g.calls = append(g.calls, call)
+	g.count++
+	call.Number = g.count
+	if !g.options.Forgetful {
+		g.calls = append(g.calls, call)
+	}
 	fault := g.fault
 	g.mu.Unlock()
 
@@ -123,7 +130,9 @@ func (g *Gateway) admit(call Call) Call {
 // finish records how the call went.
 func (g *Gateway) finish(call Call) {
 	g.mu.Lock()
-	g.calls[call.Number-1] = call
+	if !g.options.Forgetful {
+		g.calls[call.Number-1] = call
+	}
 	g.mu.Unlock()
 	if g.options.OnCall != nil {
 		g.options.OnCall(call)

@@ -29,7 +29,7 @@ func (n *names) of(id, attribute string) (string, error) {
 	}
 	switch kind + " " + attribute {
 	case "AWS::IAM::Role ", "AWS::Logs::LogGroup ", "AWS::Serverless::Function ", "AWS::Events::Rule ", "AWS::Scheduler::Schedule ",
-		"AWS::SQS::Queue QueueName", "AWS::SNS::Topic TopicName":
+		"AWS::SQS::Queue QueueName", "AWS::SNS::Topic TopicName", "AWS::CloudWatch::Alarm ", "AWS::CloudWatch::Dashboard ":
 		return name, nil
 	case "AWS::SQS::Queue ":
 		return fmt.Sprintf("https://sqs.%s.amazonaws.com/%s/%s", Region, AccountID, name), nil

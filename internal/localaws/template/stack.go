@@ -109,7 +109,12 @@ func (t *Template) Stack(physical Physical) (*Stack, error) {
 
 // Resources resolves the properties of all resources of a type that the stack has, by logical id, with made-up names.
 func (t *Template) Resources(kind string) (map[string]map[string]any, error) {
-	resolver := resolver{template: t, names: &names{template: t}}
+	return t.ResourcesWith(kind, nil)
+}
+
+// ResourcesWith does so with the physical values given.
+func (t *Template) ResourcesWith(kind string, physical Physical) (map[string]map[string]any, error) {
+	resolver := resolver{template: t, names: &names{template: t, physical: physical}}
 	resources := map[string]map[string]any{}
 	for id, resource := range t.resources {
 		if resource.Type != kind || !t.exists(id) {

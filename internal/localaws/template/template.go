@@ -15,7 +15,9 @@ import (
 type Template struct {
 	parameters map[string]string
 	conditions map[string]bool
+	mappings   map[string]map[string]map[string]any
 	resources  map[string]resource
+	outputs    map[string]output
 }
 
 type resource struct {
@@ -40,15 +42,17 @@ func Load(path string, parameters map[string]string) (*Template, error) {
 
 func parse(text []byte, chosen map[string]string) (*Template, error) {
 	var document struct {
-		Parameters map[string]parameter `yaml:"Parameters"`
-		Rules      yaml.Node            `yaml:"Rules"`
-		Conditions map[string]yaml.Node `yaml:"Conditions"`
-		Globals    yaml.Node            `yaml:"Globals"`
+		Parameters map[string]parameter                 `yaml:"Parameters"`
+		Rules      yaml.Node                            `yaml:"Rules"`
+		Mappings   map[string]map[string]map[string]any `yaml:"Mappings"`
+		Conditions map[string]yaml.Node                 `yaml:"Conditions"`
+		Globals    yaml.Node                            `yaml:"Globals"`
 		Resources  map[string]struct {
 			Type       string    `yaml:"Type"`
 			Condition  string    `yaml:"Condition"`
 			Properties yaml.Node `yaml:"Properties"`
 		} `yaml:"Resources"`
+		Outputs map[string]output `yaml:"Outputs"`
 	}
 	if err := yaml.Unmarshal(text, &document); err != nil {
 		return nil, err
@@ -81,7 +85,7 @@ func parse(text []byte, chosen map[string]string) (*Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Template{parameters: parameters, conditions: decided, resources: map[string]resource{}}
+	t := &Template{parameters: parameters, conditions: decided, mappings: document.Mappings, resources: map[string]resource{}, outputs: document.Outputs}
 	for id, declared := range document.Resources {
 		if _, ok := decided[declared.Condition]; !ok && declared.Condition != "" {
 			return nil, fmt.Errorf("resource %s: there is no condition %s", id, declared.Condition)
