@@ -4,12 +4,31 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
-# Stamped into the binary. `sam build` copies the tree without .git, so a release passes VERSION itself.
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# What a shell has set for other programs must not change what is built here.
+export GOWORK := off
+unexport GOOS GOARCH GOARM64 GOAMD64 GOEXPERIMENT
+
+# Stamped into the binary. `sam build` copies the tree without .git, so a release passes VERSION itself. A tag can hold more than
+# the name of a file.
+ifeq ($(value VERSION),)
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null | LC_ALL=C tr -c 'A-Za-z0-9._+\n-' '-')
+endif
+ifeq ($(value VERSION),)
+VERSION := dev
+endif
+export VERSION
+
+# Many shells have a VERSION that is somebody else's, such as the operating system's "24.04 LTS (Noble Numbat)".
+.PHONY: version
+version:
+	@case "$$VERSION" in [!A-Za-z0-9]* | *[!A-Za-z0-9._+-]*) \
+		echo "VERSION is \"$$VERSION\", but a version is made of letters, digits and . _ + - only. Is it meant for something else?" >&2; \
+		echo "Unset it, or name another: make VERSION=v1.0.0 ..." >&2; exit 2 ;; \
+	esac
 
 # How the function is built for Lambda. Without cgo nothing of the build machine is linked; lambda.norpc leaves out the
 # older Lambda runtime's net/rpc, a quarter of the size; -trimpath and no VCS stamp make the same bytes everywhere.
-export_flags = -buildvcs=false -trimpath -tags lambda.norpc -ldflags "-s -w -buildid= -X main.version=$(VERSION)"
+export_flags = -buildvcs=false -trimpath -tags lambda.norpc -ldflags "-s -w -buildid= -X main.version=$$VERSION"
 
 # The race detector needs a C compiler on Linux.
 race := $(shell if command -v "$${CC:-cc}" >/dev/null 2>&1 || command -v gcc >/dev/null 2>&1; then echo -race; fi)
@@ -20,11 +39,14 @@ timeout := 30m
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-zA-Z_-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-zA-Z_-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' "$(strip $(MAKEFILE_LIST))"
 
 .PHONY: run
-run: build/bootstrap ## Show a night, locally and compressed; with EVENT=events/....json send that event instead
-	@go run ./cmd/local -bootstrap build/bootstrap $(if $(EVENT),-event '$(EVENT)')
+run: ## Show a night, locally and compressed; with EVENT=events/....json send that event instead
+	@[ -e build/bootstrap ] || echo "Building the function and the local AWS. The first time this downloads 7 MB of Go modules" \
+		"and takes about a minute on two cores; later it takes seconds."
+	@$(MAKE) --no-print-directory build/bootstrap
+	@go run ./cmd/local -bootstrap build/bootstrap $(if $(EVENT),-event "$$EVENT")
 
 .PHONY: test
 test: ## Run all tests
@@ -53,7 +75,7 @@ bench: ## Measure the function beside the empty one and others, ROUNDS (default 
 
 # The function and what it is measured against, all built as for Lambda.
 .PHONY: build/programs
-build/programs:
+build/programs: version
 	@for program in function=cmd/handler floor=bench/floor twocalls=bench/twocalls; do \
 		CGO_ENABLED=0 GOOS=linux GOARCH=$(goarch) go build $(export_flags) -o "$(programs)/$${program%=*}/bootstrap" "./$${program#*=}" || exit 1; \
 	done
@@ -61,7 +83,7 @@ build/programs:
 # For this machine, to be run locally. The tests say where to put theirs, since several build at once.
 bootstrap := build/bootstrap
 .PHONY: build/bootstrap
-build/bootstrap:
+build/bootstrap: version
 	@CGO_ENABLED=0 go build $(export_flags) -o "$(bootstrap)" ./cmd/handler
 
 .PHONY: build
@@ -70,21 +92,22 @@ build: ## Build the function as it is deployed, into build/lambda
 
 # Called by `sam build`: the name is build-<logical id of the function>.
 .PHONY: build-ExportFunction
-build-ExportFunction:
-	@mkdir -p "$(ARTIFACTS_DIR)"
-	@CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build $(export_flags) -o "$(ARTIFACTS_DIR)/bootstrap" ./cmd/handler
+build-ExportFunction: version
+	@mkdir -p "$$ARTIFACTS_DIR"
+	@CGO_ENABLED=0 GOOS=linux GOARCH=arm64 GOFLAGS= go build $(export_flags) -o "$$ARTIFACTS_DIR/bootstrap" ./cmd/handler
 
 .PHONY: package
 package: build ## Make the files of a release in build/package: zip, template, what is in it with the licences, checksums
-	@go run ./cmd/package -version "$(VERSION)" -bootstrap build/lambda/bootstrap -directory build/package
+	@go run ./cmd/package -version "$$VERSION" -bootstrap build/lambda/bootstrap -directory build/package
 
 # The stack that the targets below are about. The commands take Region and credentials from where they always do; REGION and
 # PROFILE choose others.
 STACK ?= appstream-ami-exporter
+export STACK
 
 .PHONY: deploy
-deploy: ## Build and deploy the stack STACK; asks what it needs to know. Needs AWS SAM
-	@VERSION="$(VERSION)" ./scripts/deploy "$(STACK)" $(if $(REGION),--region "$(REGION)") $(if $(PROFILE),--profile "$(PROFILE)")
+deploy: version ## Build and deploy the stack STACK; asks what it needs to know. Needs AWS SAM
+	@./scripts/deploy "$$STACK" "$$REGION" "$$PROFILE"
 
 # The commands for a terminal are a program that is built once, and again when something that it is made of has changed.
 build/exporter: go.mod go.sum $(wildcard cmd/exporter/*.go internal/*/*.go)

@@ -258,19 +258,17 @@ func TestVersionIsStamped(t *testing.T) {
 
 // SAM builds in a copy of the tree that has no .git, with the environment of `sam build`.
 func TestVersionWithoutGit(t *testing.T) {
-	tree := t.TempDir()
-	root := localtest.Root(t)
-	for _, name := range []string{"go.mod", "go.sum", "Makefile", "cmd", "internal"} {
-		if output, err := exec.Command("cp", "-R", filepath.Join(root, name), tree).CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, output)
-		}
+	tree := filepath.Join(t.TempDir(), odd)
+	if err := os.Mkdir(tree, 0o755); err != nil {
+		t.Fatal(err)
 	}
+	copyTree(t, tree)
 	for title, version := range map[string]string{"from the environment": "v9.8.7-test", "without one": ""} {
 		t.Run(title, func(t *testing.T) {
-			artifacts := t.TempDir()
-			build := exec.Command("make", "build-ExportFunction", "ARTIFACTS_DIR="+artifacts)
+			artifacts := filepath.Join(t.TempDir(), odd)
+			build := exec.Command("make", "build-ExportFunction")
 			build.Dir = tree
-			build.Env = append(environment(), "GIT_CEILING_DIRECTORIES="+filepath.Dir(tree))
+			build.Env = append(environment(), "ARTIFACTS_DIR="+artifacts, "GIT_CEILING_DIRECTORIES="+filepath.Dir(tree))
 			if version != "" {
 				build.Env = append(build.Env, "VERSION="+version)
 			}

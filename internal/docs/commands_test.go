@@ -153,10 +153,10 @@ func execute(t *testing.T, directory, script string, environment []string) {
 	}
 }
 
-// checkout copies the repository as somebody gets it who clones it.
+// checkout copies the repository as somebody gets it who clones it, to a path that is legal and inconvenient.
 func checkout(t *testing.T) string {
 	t.Helper()
-	tree := t.TempDir()
+	tree := filepath.Join(t.TempDir(), "it's a  tree")
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -168,10 +168,7 @@ func checkout(t *testing.T) string {
 		case name == ".git" && !entry.IsDir(): // of a worktree
 			return nil
 		case name == ".git" || name == "build" || name == ".aws-sam":
-			if entry.IsDir() { // in a worktree of git's, .git is a file
-				return filepath.SkipDir
-			}
-			return nil
+			return filepath.SkipDir
 		case entry.IsDir():
 			return os.MkdirAll(filepath.Join(tree, name), 0o755)
 		}

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"appstream-ami-exporter/internal/localaws/localtest"
 )
 
@@ -45,34 +43,5 @@ func TestRelease(t *testing.T) {
 	run("s3", "cp", "s3://releases/"+key, "uploaded.zip")
 	if !bytes.Equal(read(t, directory, "uploaded.zip"), read(t, directory, "appstream-ami-exporter-v1.2.3.zip")) {
 		t.Error("what is uploaded is not the zip of the release")
-	}
-}
-
-// scripts/deploy against a sam that only writes down what it is asked.
-func TestDeploy(t *testing.T) {
-	directory := t.TempDir()
-	script := "#!/bin/sh\necho \"$VERSION: $*\" >>" + filepath.Join(directory, "calls") + "\n"
-	if err := os.WriteFile(filepath.Join(directory, "sam"), []byte(script), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	deploy := exec.Command("make", "--no-print-directory", "-C", localtest.Root(t), "deploy", "VERSION=v1.2.3", "STACK=mine",
-		"REGION=eu-west-1", "PROFILE=backup")
-	deploy.Env = append(environment(), "PATH="+directory+string(os.PathListSeparator)+os.Getenv("PATH"))
-	if output, err := deploy.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, output)
-	}
-	want := "v1.2.3: build\nv1.2.3: deploy --guided --stack-name mine --capabilities CAPABILITY_IAM --region eu-west-1 --profile backup\n"
-	if diff := cmp.Diff(want, string(read(t, directory, "calls"))); diff != "" {
-		t.Errorf("sam is called (-want +got):\n%s", diff)
-	}
-}
-
-func TestDeployWithoutSAM(t *testing.T) {
-	if _, err := exec.LookPath("sam"); err == nil {
-		t.Skip("SKIPPED: sam is installed")
-	}
-	output, err := exec.Command(filepath.Join(localtest.Root(t), "scripts", "deploy"), "mine").CombinedOutput()
-	if err == nil || !strings.Contains(string(output), "Install AWS SAM") {
-		t.Errorf("%v\n%s", err, output)
 	}
 }
