@@ -35,7 +35,7 @@ var badInputs = []struct {
 	{"images as a string", `{"images":"base"}`, []string{`field "images" is a JSON string, not a list of strings`}},
 	{"a number among the images", `{"images":["base",7]}`, []string{"images", "a JSON number, not a string"}},
 	{"dryRun as a string", `{"imageName":"base","dryRun":"yes"}`, []string{`field "dryRun" is a JSON string, not true or false`}},
-	{"dryRun as null", `{"imageName":"base","dryRun":null}`, []string{"dryRun is null"}},
+	{"dryRun as null", `{"imageName":"base","dryRun":null}`, []string{`"dryRun" is null`}},
 	{"tags as a list", `{"imageName":"base","tags":["a"]}`, []string{`field "tags" is a JSON array, not an object of strings`}},
 	{"a tag with a number", `{"imageName":"base","tags":{"Cost":7}}`, []string{"tags", "a JSON number, not a string"}},
 	{"no image", `{"images":[]}`, []string{"images is empty", "leave it out"}},
@@ -226,11 +226,12 @@ func batchOf(t *testing.T, bodies ...string) []byte {
 		ReceiptHandle string     `json:"receiptHandle"`
 		Body          string     `json:"body"`
 		EventSource   string     `json:"eventSource"`
+		QueueARN      string     `json:"eventSourceARN"`
 		Attributes    attributes `json:"attributes"`
 	}
 	var batch struct{ Records []record }
 	for i, body := range bodies {
-		batch.Records = append(batch.Records, record{fmt.Sprintf("message-%d", i+1), "handle", body, "aws:sqs", attributes{"1"}})
+		batch.Records = append(batch.Records, record{fmt.Sprintf("message-%d", i+1), "handle", body, "aws:sqs", localaws.SampleQueueARN, attributes{"1"}})
 	}
 	payload, err := json.Marshal(batch)
 	if err != nil {

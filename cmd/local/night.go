@@ -137,7 +137,7 @@ func oneEvent(ctx context.Context, w io.Writer, bootstrap, template, path string
 	out.start(time.Now())
 	out.rules(account, payload)
 	out.event("invoke", "the function gets %s", path)
-	result, err := account.Function.Invoke(ctx, payload)
+	result, err := account.Function.Invoke(ctx, account.FromWorkQueue(payload))
 	if err != nil {
 		return err
 	}

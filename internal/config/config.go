@@ -4,6 +4,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"appstream-ami-exporter/internal/export"
@@ -28,6 +29,12 @@ type Config struct {
 
 	WaitDeadline   time.Duration // how long an image may take to become available, or a limit may hold
 	ExportDeadline time.Duration // how long a task may run
+}
+
+// WorkQueueARN is the ARN of the work queue, whose URL ends in its name.
+func (c Config) WorkQueueARN() string {
+	name := c.WorkQueueURL[strings.LastIndexByte(c.WorkQueueURL, '/')+1:]
+	return fmt.Sprintf("arn:%s:sqs:%s:%s:%s", c.Place.Partition, c.Place.Region, c.Place.Account, name)
 }
 
 // Variable is one variable of the environment, as the documentation shows it.

@@ -261,6 +261,28 @@ func TestEveryProblemAtOnce(t *testing.T) {
 	}
 }
 
+// A batch says by an ARN which queue it comes from; the function knows the URL of its own.
+func TestWorkQueueARN(t *testing.T) {
+	for _, test := range []struct{ role, region, url, want string }{
+		{"arn:aws:iam::123456789012:role/R", "eu-west-1", "https://sqs.eu-west-1.amazonaws.com/123456789012/s-WorkQueue-1A",
+			"arn:aws:sqs:eu-west-1:123456789012:s-WorkQueue-1A"},
+		{"arn:aws-cn:iam::123456789012:role/R", "cn-north-1", "https://sqs.cn-north-1.amazonaws.com.cn/123456789012/w",
+			"arn:aws-cn:sqs:cn-north-1:123456789012:w"},
+		{"arn:aws:iam::123456789012:role/R", "eu-west-1", "http://localhost:4100/work", "arn:aws:sqs:eu-west-1:123456789012:work"},
+	} {
+		c, err := read(map[string]string{
+			"EXPORT_ROLE_ARN": test.role, "AWS_REGION": test.region, "WORK_QUEUE_URL": test.url,
+			"TOPIC_ARN": strings.Replace(strings.Replace(test.role, "iam::", "sns:"+test.region+":", 1), "role/R", "topic", 1),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.WorkQueueARN(); got != test.want {
+			t.Errorf("%s: %s, want %s", test.url, got, test.want)
+		}
+	}
+}
+
 // FromEnvironment reads no variable that Variables, and so the documentation, does not show.
 func TestVariablesAreAll(t *testing.T) {
 	asked := map[string]bool{}

@@ -97,7 +97,12 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 }
 
 func (h *Handler) handle(ctx context.Context, payload []byte) (any, error) {
-	invocation := trigger.Invocation{Now: h.now(), Account: h.config.Place.Account, Region: h.config.Place.Region}
+	invocation := trigger.Invocation{
+		Now:       h.now(),
+		Account:   h.config.Place.Account,
+		Region:    h.config.Place.Region,
+		WorkQueue: h.config.WorkQueueARN(),
+	}
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
 		invocation.RequestID = lc.AwsRequestID
 	}

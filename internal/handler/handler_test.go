@@ -225,7 +225,8 @@ func (n *night) batchWithin(ctx context.Context, receives int, items ...work.Ite
 		n.must(err)
 		batch.Records = append(batch.Records, events.SQSMessage{
 			MessageId: fmt.Sprint(i), ReceiptHandle: fmt.Sprintf("handle-%d", i), Body: string(body), EventSource: "aws:sqs",
-			Attributes: map[string]string{"ApproximateReceiveCount": fmt.Sprint(receives)},
+			EventSourceARN: n.workQueue.ARN,
+			Attributes:     map[string]string{"ApproximateReceiveCount": fmt.Sprint(receives)},
 		})
 	}
 	payload, err := json.Marshal(batch)

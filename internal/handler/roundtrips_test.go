@@ -231,7 +231,7 @@ func TestRoundTripsOfWatches(t *testing.T) {
 				batch.WriteByte(',')
 			}
 			fmt.Fprintf(&batch, `{"messageId":"%d","receiptHandle":"h","body":%q,"attributes":{"ApproximateReceiveCount":"1"},`+
-				`"eventSource":"aws:sqs"}`, i, item)
+				`"eventSource":"aws:sqs","eventSourceARN":"arn:aws:sqs:eu-west-1:123456789012:work"}`, i, item)
 		}
 		account := &far{}
 		if got := account.trips(t, `{"Records":[`+batch.String()+`]}`); got != 2 {

@@ -3,6 +3,7 @@
 package localaws
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -77,6 +78,15 @@ func Start(ctx context.Context, options Options) (*Account, error) {
 		return nil, errors.Join(fmt.Errorf("deploy the stack: %w", err), a.Close())
 	}
 	return a, nil
+}
+
+// SampleQueueARN is the queue that the batches in events/ come from.
+const SampleQueueARN = "arn:aws:sqs:eu-west-1:123456789012:work"
+
+// FromWorkQueue makes a batch of the sample queue one of this account's work queue, whose name is another each time. Any other
+// payload stays as it is.
+func (a *Account) FromWorkQueue(payload []byte) []byte {
+	return bytes.ReplaceAll(payload, []byte(`"`+SampleQueueARN+`"`), []byte(`"`+a.WorkQueue.ARN+`"`))
 }
 
 func (a *Account) deploy(ctx context.Context, options Options) error {

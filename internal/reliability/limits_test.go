@@ -218,7 +218,7 @@ func TestNothingHostileIsShown(t *testing.T) {
 		fmt.Sprintf(`{"detail-type":"AWS API Call via CloudTrail","source":"aws.appstream","detail":{"eventName":"CopyImage","errorCode":%s}}`, quoted),
 		fmt.Sprintf(`{"detail-type":"AWS API Call via CloudTrail","source":"aws.appstream","detail":{"eventName":"CopyImage","requestParameters":{"destinationRegion":%s}}}`, quoted),
 		fmt.Sprintf(`{"detail-type":"AWS API Call via CloudTrail","source":"aws.appstream","detail":{"eventName":%s}}`, quoted),
-		fmt.Sprintf(`{"Records":[{"messageId":%s,"receiptHandle":%[1]s,"eventSource":"aws:sqs","body":%[1]s}]}`, quoted),
+		fmt.Sprintf(`{"Records":[{"messageId":%s,"receiptHandle":%[1]s,"eventSource":"aws:sqs","eventSourceARN":%[1]s,"body":%[1]s}]}`, quoted),
 		fmt.Sprintf(`{"Records":[{"messageId":"1","eventSource":%s,"body":""}]}`, quoted),
 		`{"images":["broken","win-1","` + strings.Repeat("x", 101) + `"]}`,
 	}

@@ -149,7 +149,7 @@ func TestForeignHands(t *testing.T) {
 		{name: "event of another account", payload: strings.Replace(custom(`{"imageName":"prod-1"}`), "123456789012", "999999999999", 1)},
 		{name: "event of another Region", payload: strings.Replace(custom(`{"imageName":"prod-1"}`), "eu-west-1", "us-east-1", 1)},
 		{name: "event of an image without the tag", payload: custom(`{"imageName":"prod-untagged"}`)},
-		{name: "schedule with fields of a request", payload: `{"source":"aws.scheduler","resources":["x"],"time":"2026-11-23T02:00:00Z","detail":{},"images":["secret-1"]}`, exported: []string{"prod-1"}},
+		{name: "schedule with fields of a request", payload: `{"source":"aws.scheduler","resources":["x"],"time":"2026-11-23T02:00:00Z","detail":{},"images":["secret-1"]}`},
 		{name: "request for a role", payload: `{"images":["prod-1"],"iamRoleArn":"arn:aws:iam::123456789012:role/Admin"}`},
 		{name: "request for a role in other letters", payload: `{"images":["prod-1"],"RoleArn":"arn:aws:iam::123456789012:role/Admin"}`},
 		{name: "request for another Region", payload: `{"images":["prod-1"],"region":"us-east-1"}`},
@@ -162,8 +162,10 @@ func TestForeignHands(t *testing.T) {
 		{name: "request for an image without the tag, where it may not", payload: `{"imageName":"prod-untagged"}`, within: true},
 		{name: "request by tag, where it may not", payload: `{"tag":{"Backup":"no"}}`, within: true},
 		{name: "messages of another queue", payload: `{"Records":[{"messageId":"1","eventSource":"aws:s3","body":"{}"}]}`},
-		{name: "work with a pattern", payload: workFor(`{"imageName":"*"}`)},
-		{name: "work outside the selection", payload: workFor(`{"imageName":"secret-1"}`)},
+		{name: "work of another stack", payload: strings.ReplaceAll(workFor(t, `{"imageName":"prod-1"}`), "WorkQueue", "OtherQueue")},
+		{name: "work of this stack", payload: workFor(t, `{"imageName":"prod-1"}`), exported: []string{"prod-1"}},
+		{name: "work with a pattern", payload: workFor(t, `{"imageName":"*"}`)},
+		{name: "work outside the selection", payload: workFor(t, `{"imageName":"secret-1"}`)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			parameters := map[string]string{"Images": "prod-*", "ImageTag": "Backup=yes", "RequestsWithinSelection": fmt.Sprint(test.within)}
@@ -201,7 +203,9 @@ func TestForeignHands(t *testing.T) {
 }
 
 // workFor is a batch with a request as an image event leaves it on the queue.
-func workFor(ask string) string {
-	body := fmt.Sprintf(`{"trigger":{"type":"image-ready","id":"1","time":"2000-01-01T00:00:00Z"},"since":"2000-01-01T00:00:00Z","deadline":"2000-01-02T00:00:00Z","request":{"ask":%s}}`, ask)
-	return fmt.Sprintf(`{"Records":[{"messageId":"1","receiptHandle":"1","eventSource":"aws:sqs","body":%q,"attributes":{"ApproximateReceiveCount":"1"}}]}`, body)
+func workFor(t *testing.T, ask string) string {
+	body := fmt.Sprintf(`{"trigger":{"type":"image-ready","id":"1","time":"2000-01-01T00:00:00Z"},`+
+		`"since":"2000-01-01T00:00:00Z","deadline":"2000-01-02T00:00:00Z","request":{"ask":%s}}`, ask)
+	return fmt.Sprintf(`{"Records":[{"messageId":"1","receiptHandle":"1","eventSource":"aws:sqs","eventSourceARN":%q,"body":%q,`+
+		`"attributes":{"ApproximateReceiveCount":"1"}}]}`, stackOf(t, nil).Mapping.QueueARN, body)
 }

@@ -2,7 +2,11 @@ package trigger
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 )
 
 // cloudTrail is an event that CloudTrail sends when an image begins to be made. CreateImage by an image builder is a service
@@ -24,9 +28,12 @@ type cloudTrailRecord struct {
 	EventID             string `json:"eventID"`
 	EventName           string `json:"eventName"`
 	ErrorCode           string `json:"errorCode"`
+	ErrorMessage        string `json:"errorMessage"`
 	ServiceEventDetails struct {
-		ImageName string `json:"ImageName"`
+		ImageName  string `json:"ImageName"`
+		ImageState string `json:"ImageState"`
 	} `json:"serviceEventDetails"`
+	ResponseElements  json.RawMessage `json:"responseElements"`
 	RequestParameters struct {
 		Name                 string `json:"name"`                 // CreateImportedImage
 		NewImageName         string `json:"newImageName"`         // CreateUpdatedImage
@@ -52,6 +59,29 @@ func (r cloudTrailRecord) imageName() (name, field string) {
 	return "", ""
 }
 
+// failure is how the record says that the call came to nothing, or empty. Some services tell errors in fields of their own,
+// others in responseElements. CreateUpdatedImage answers canUpdateImage, and a service event the state of the image.
+// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
+func (r cloudTrailRecord) failure() string {
+	if said := cmp.Or(r.ErrorCode, r.ErrorMessage); said != "" {
+		return said
+	}
+	if r.ServiceEventDetails.ImageState == "FAILED" {
+		return "ImageState FAILED"
+	}
+	var answer map[string]json.RawMessage
+	_ = json.Unmarshal(r.ResponseElements, &answer) // what is no object says nothing of errors
+	for _, field := range slices.Sorted(maps.Keys(answer)) {
+		name, value := strings.ToLower(field), string(answer[field])
+		nothing := value == "null" || value == `""` || value == "[]" || value == "{}"
+		if name == "canupdateimage" && value == "false" ||
+			(strings.Contains(name, "error") || strings.Contains(name, "exception")) && !nothing {
+			return field + " " + value
+		}
+	}
+	return ""
+}
+
 func (cloudTrail) decode(p payload, inv Invocation) (Input, error) {
 	var record cloudTrailRecord
 	if err := p.event.decodeDetail(&record); err != nil {
@@ -62,8 +92,8 @@ func (cloudTrail) decode(p payload, inv Invocation) (Input, error) {
 		return Input{}, refuse("the CloudTrail event %s makes no image", quote(record.EventName))
 	}
 	parameters := record.RequestParameters
-	if record.ErrorCode != "" {
-		return Input{Ignored: fmt.Sprintf("%s was refused by AppStream (%.64s), so no image is made", record.EventName, record.ErrorCode)}, nil
+	if failure := record.failure(); failure != "" {
+		return Input{Ignored: fmt.Sprintf("%s was refused by AppStream (%.128s), so no image is made", record.EventName, failure)}, nil
 	}
 	if parameters.DryRun {
 		return Input{Ignored: record.EventName + " was a dry run, so no image is made"}, nil

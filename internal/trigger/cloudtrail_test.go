@@ -1,6 +1,7 @@
 package trigger_test
 
 import (
+	"strings"
 	"testing"
 
 	"appstream-ami-exporter/internal/trigger"
@@ -31,6 +32,13 @@ func TestCloudTrail(t *testing.T) {
 			ignored(`the image is copied to Region "us-east-1", this function exports images of eu-west-1`)},
 		"a call that was refused": {record("CopyImage", nil, "errorCode", "ResourceNotFoundException"),
 			ignored("CopyImage was refused by AppStream (ResourceNotFoundException), so no image is made")},
+		"a call that was refused, told by a message alone": {record("CopyImage", nil, "errorMessage", "not today"),
+			ignored("CopyImage was refused by AppStream (not today), so no image is made")},
+		"a long message": {record("CopyImage", nil, "errorMessage", strings.Repeat("a", 1000)),
+			ignored("CopyImage was refused by AppStream (" + strings.Repeat("a", 128) + "), so no image is made")},
+		"a build that failed": {event(t, map[string]any{"detail-type": "AWS Service Event via CloudTrail",
+			"detail": call("CreateImage", nil, "serviceEventDetails", map[string]any{"ImageName": "win-8", "ImageState": "FAILED"})}),
+			ignored("CreateImage was refused by AppStream (ImageState FAILED), so no image is made")},
 		"a dry run": {record("CreateImportedImage", map[string]any{"name": "win-8", "dryRun": true}),
 			ignored("CreateImportedImage was a dry run, so no image is made")},
 		"a dry run that is none": {record("CreateImportedImage", map[string]any{"name": "win-8", "dryRun": false}),
@@ -42,6 +50,23 @@ func TestCloudTrail(t *testing.T) {
 			image("win-8", recordID)},
 		"without an event id of CloudTrail's": {event(t, map[string]any{"id": "e1",
 			"detail": call("CreateImportedImage", map[string]any{"name": "win-8"}, "eventID", "")}), image("win-8", "e1")},
+	}.run(t)
+
+	answered := func(answer any) string {
+		return record("CreateUpdatedImage", map[string]any{"newImageName": "win-8"}, "responseElements", answer)
+	}
+	refusedWith := func(said string) trigger.Input {
+		return ignored("CreateUpdatedImage was refused by AppStream (" + said + "), so no image is made")
+	}
+	accepted{
+		"an error code": {answered(map[string]any{"errorCode": "ThrottlingException", "errorMessage": "slow down"}),
+			refusedWith(`errorCode "ThrottlingException"`)},
+		"an error in another form": {answered(map[string]any{"Error": map[string]any{"Code": 5}}), refusedWith(`Error {"Code":5}`)},
+		"an exception":             {answered(map[string]any{"exception": "x"}), refusedWith(`exception "x"`)},
+		"an update that cannot be": {answered(map[string]any{"canUpdateImage": false}), refusedWith("canUpdateImage false")},
+		"no error": {answered(map[string]any{"canUpdateImage": true, "errorCode": "", "error": nil, "imageErrors": []int{},
+			"exceptions": map[string]any{}, "image": map[string]any{"name": "win-8", "state": "PENDING"}}), image("win-8", recordID)},
+		"no object": {answered("error"), image("win-8", recordID)},
 	}.run(t)
 
 	refused{

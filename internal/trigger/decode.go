@@ -14,6 +14,7 @@ type Invocation struct {
 	Now       time.Time
 	Account   string // the account that the function runs in
 	Region    string
+	WorkQueue string // the ARN of the stack's work queue
 }
 
 // time is the time of a trigger that carries none.
@@ -45,7 +46,7 @@ var kinds = []kind{schedule{}, cloudTrail{}, imageReady{}, request{}, queue{}}
 // AWS events are read leniently, since AWS adds fields without notice; requests are ours and read strictly, since a misspelt
 // field would silently ask for something else.
 func Decode(raw []byte, inv Invocation) (Input, error) {
-	p, err := parse(raw)
+	p, err := parse(utf8Text(raw))
 	if err != nil {
 		return Input{}, err
 	}
@@ -74,15 +75,52 @@ func (p payload) has(field string) bool {
 	return ok
 }
 
+// firstOf returns the first of the fields that is there, or nothing.
+func (p payload) firstOf(fields []string) string {
+	for _, field := range fields {
+		if p.has(field) {
+			return field
+		}
+	}
+	return ""
+}
+
+// The fields by which the form of a payload is known; those of a request are requestFields.
+var (
+	eventFields = []string{"source", "detail-type", "detail"}
+	batchFields = []string{"Records"}
+)
+
+// checkForm refuses a payload with fields of two forms. Read as one of them it would pass over what the other asks for: a
+// schedule that also names images would start a sweep of all.
+func (p payload) checkForm() error {
+	var found []string
+	for _, form := range []struct {
+		name   string
+		fields []string
+	}{{"an event", eventFields}, {"a request", requestFields}, {"a batch", batchFields}} {
+		if field := p.firstOf(form.fields); field != "" {
+			found = append(found, fmt.Sprintf("%s, as %s has", field, form.name))
+		}
+	}
+	if len(found) > 1 {
+		return refuse("the payload can be read in two ways: it has the field %s, and %s", found[0], found[1])
+	}
+	return nil
+}
+
 func parse(raw []byte) (payload, error) {
 	p := payload{raw: raw}
 	if err := json.Unmarshal(raw, &p.fields); err != nil {
-		return p, refuse("the payload is not a JSON object (%s)", explain(err))
+		return p, refuse("the payload is not a JSON object (%s)%s", explain(err), quotesHint(string(raw)))
 	}
 	if p.fields == nil {
 		return p, refuse("the payload is null")
 	}
-	p.isEvent = !p.has("Records") && (p.has("source") || p.has("detail-type") || p.has("detail"))
+	if err := p.checkForm(); err != nil {
+		return p, err
+	}
+	p.isEvent = p.firstOf(eventFields) != ""
 	if p.isEvent {
 		if err := json.Unmarshal(raw, &p.event); err != nil {
 			return p, refuse("the event cannot be read: %s", explain(err))

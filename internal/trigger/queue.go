@@ -12,7 +12,7 @@ type queue struct{}
 
 func (queue) accepts() string { return "batches of this stack's work queue" }
 
-func (queue) matches(p payload) bool { return p.has("Records") }
+func (queue) matches(p payload) bool { return p.firstOf(batchFields) != "" }
 
 // Record is one message of the work queue.
 type Record struct {
@@ -29,13 +29,14 @@ type sqsBatch struct {
 		ReceiptHandle string `json:"receiptHandle"`
 		Body          string `json:"body"`
 		EventSource   string `json:"eventSource"`
+		QueueARN      string `json:"eventSourceARN"`
 		Attributes    struct {
 			ApproximateReceiveCount string `json:"ApproximateReceiveCount"`
 		} `json:"attributes"`
 	} `json:"Records"`
 }
 
-func (queue) decode(p payload, _ Invocation) (Input, error) {
+func (queue) decode(p payload, inv Invocation) (Input, error) {
 	var batch sqsBatch
 	if err := json.Unmarshal(p.raw, &batch); err != nil {
 		return Input{}, refuse("the Records cannot be read: %s", explain(err))
@@ -47,6 +48,9 @@ func (queue) decode(p payload, _ Invocation) (Input, error) {
 	for i, r := range batch.Records {
 		if r.EventSource != "aws:sqs" {
 			return Input{}, refuse("message Records[%d] comes from %s", i, quote(r.EventSource))
+		}
+		if r.QueueARN != inv.WorkQueue {
+			return Input{}, refuse("message Records[%d] comes from the queue %s, this stack's is %s", i, quote(r.QueueARN), inv.WorkQueue)
 		}
 		if r.MessageID == "" {
 			return Input{}, fmt.Errorf("message Records[%d] has no messageId", i)

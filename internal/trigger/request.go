@@ -1,12 +1,14 @@
 package trigger
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"appstream-ami-exporter/internal/tags"
 )
@@ -17,7 +19,7 @@ type request struct{}
 func (request) accepts() string { return `a request such as {"images":["prod-*"]}` }
 
 // matches takes whatever is no event and no batch, so that a misspelt field is named.
-func (request) matches(p payload) bool { return !p.isEvent && !p.has("Records") }
+func (request) matches(p payload) bool { return !p.isEvent && p.firstOf(batchFields) == "" }
 
 // requestFields are the fields of a request, in the order of Spec.
 var requestFields = []string{"images", "imageName", "tag", "amiName", "amiNameTemplate", "amiDescription", "tags", "dryRun"}
@@ -30,6 +32,12 @@ func (request) decode(p payload, inv Invocation) (Input, error) {
 			return Input{}, refuse("the request cannot be read: it has no field %s; %s", quote(name), allFields)
 		}
 	}
+	if !utf8.Valid(p.raw) {
+		return Input{}, errors.New("the request cannot be read: it is not UTF-8 text; where an editor offers encodings, save it as UTF-8")
+	}
+	if err := checkOneReading(p.raw); err != nil {
+		return Input{}, fmt.Errorf("the request cannot be read: %w", err)
+	}
 	var spec Spec
 	if err := json.Unmarshal(p.raw, &spec); err != nil {
 		return Input{}, refuse("the request cannot be read: %s; %s", explain(err), allFields)
@@ -38,6 +46,48 @@ func (request) decode(p payload, inv Invocation) (Input, error) {
 		return Input{}, fmt.Errorf("the request cannot be used: %w", err)
 	}
 	return Input{Trigger: Trigger{Type: Request, ID: tags.Value(inv.RequestID), Time: inv.time()}, Spec: spec}, nil
+}
+
+// checkOneReading refuses what readers of JSON understand in different ways: a name that is there twice in one object, of which
+// some take the first and some the last, and null, which some take for an empty value and some for none.
+func checkOneReading(raw []byte) error {
+	return checkValue(json.NewDecoder(bytes.NewReader(raw)), "the request")
+}
+
+// checkValue reads one value, whose place in the request is at. That it is JSON is known, so no error of the reader can come.
+func checkValue(reader *json.Decoder, at string) error {
+	token, _ := reader.Token()
+	switch token {
+	case nil:
+		return fmt.Errorf("%s is null; give it a value or leave it out", at)
+	case json.Delim('{'):
+		return checkObject(reader, at)
+	case json.Delim('['):
+		for i := 0; reader.More(); i++ {
+			if err := checkValue(reader, fmt.Sprintf("%s[%d]", at, i)); err != nil {
+				return err
+			}
+		}
+		_, _ = reader.Token() // the closing bracket
+	}
+	return nil
+}
+
+func checkObject(reader *json.Decoder, at string) error {
+	seen := map[string]bool{}
+	for reader.More() {
+		token, _ := reader.Token()
+		name, _ := token.(string)
+		if seen[name] {
+			return fmt.Errorf("%s has %s twice; say it once", at, quote(name))
+		}
+		seen[name] = true
+		if err := checkValue(reader, quote(name)); err != nil {
+			return err
+		}
+	}
+	_, _ = reader.Token() // the closing brace
+	return nil
 }
 
 // checkSpec finds what contradicts itself. What names, patterns, templates and tags may look like is the domain's to say.
@@ -66,11 +116,11 @@ func checkSpec(s Spec, p payload) error {
 	if s.AMIName != "" && s.AMINameTemplate != "" {
 		add("amiName and amiNameTemplate are both there; use one")
 	}
-	if string(p.fields["dryRun"]) == "null" {
-		add("dryRun is null; say true or false, or leave it out") // encoding/json would take it for false
-	}
 	if p.has("amiNameTemplate") && s.AMINameTemplate == "" {
 		add("amiNameTemplate is empty")
+	}
+	if p.has("amiDescription") && s.AMIDescription == "" {
+		add("amiDescription is empty; leave it out to have the stack's own")
 	}
 	return errors.Join(problems...)
 }

@@ -175,12 +175,12 @@ func Settle(t testing.TB, account *localaws.Account) {
 	}
 }
 
-// Invoke runs the function once with the payload and returns the outcome.
+// Invoke runs the function once with the payload and returns the outcome. A batch of the sample queue comes from the account's own.
 func Invoke(t testing.TB, account *localaws.Account, payload []byte) lambda.Result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), settleLimit)
 	defer cancel()
-	result, err := account.Function.Invoke(ctx, payload)
+	result, err := account.Function.Invoke(ctx, account.FromWorkQueue(payload))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ var Invocation = trigger.Invocation{
 	Now:       time.Date(2026, 11, 23, 15, 4, 5, 678, time.FixedZone("CET", 3600)),
 	Account:   "123456789012",
 	Region:    "eu-west-1",
+	WorkQueue: "arn:aws:sqs:eu-west-1:123456789012:work",
 }
 
 // Sample is what one file of events/ asks for when Invocation brings it.
