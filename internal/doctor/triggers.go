@@ -23,7 +23,7 @@ func triggerChecks() []Check {
 		},
 		{
 			"work queue is read", group, "The event source mapping that gives the function its unfinished work is enabled.",
-			"Enable the trigger of the work queue in the Lambda console; what waits stays in the queue for 14 days.", lookAtMapping,
+			"Enable the trigger of the work queue in the Lambda console; what waits stays in the queue until it is 14 days old.", lookAtMapping,
 		},
 	}
 }

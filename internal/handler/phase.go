@@ -30,12 +30,17 @@ const (
 
 func (h *Handler) phaseOf(record trigger.Record, item work.Item) phase {
 	switch late := h.now().Sub(item.Deadline); {
-	case late >= timeForTrouble || record.Receives > h.config.MaxReceiveCount-spareReceives:
+	case late >= timeForTrouble || h.fewReceivesLeft(record):
 		return lastChance
 	case late >= 0:
 		return overdue
 	}
 	return inTime
+}
+
+// fewReceivesLeft tells whether SQS will soon move the message to the dead-letter queue by itself.
+func (h *Handler) fewReceivesLeft(record trigger.Record) bool {
+	return record.Receives > h.config.MaxReceiveCount-spareReceives
 }
 
 // givesUpOn tells whether an error that keeps work from being done means that it is given up.

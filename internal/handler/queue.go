@@ -25,7 +25,11 @@ func (h *Handler) batch(ctx context.Context, records []trigger.Record) events.SQ
 		handle := func() { again[i] = !h.process(ctx, record, item) }
 		switch {
 		case err != nil:
-			side.Go(func() { again[i] = !h.moveToDeadLetterQueue(ctx, record, err) })
+			side.Go(func() {
+				h.log.ErrorContext(ctx, "a work message cannot be read and goes to the dead-letter queue",
+					"messageId", record.MessageID, "error", err.Error())
+				again[i] = !h.moveToDeadLetterQueue(ctx, record)
+			})
 		case item.Request != nil:
 			requests = append(requests, handle)
 		default:
@@ -59,10 +63,8 @@ func (h *Handler) measureAge(since []time.Time, again []bool) {
 	h.metrics.Measure(metrics.OldestWorkAge, oldest)
 }
 
-// moveToDeadLetterQueue moves a message that cannot be read out of the way of the others, to where somebody can look at it.
-func (h *Handler) moveToDeadLetterQueue(ctx context.Context, record trigger.Record, cause error) (done bool) {
-	h.log.ErrorContext(ctx, "a work message cannot be read and goes to the dead-letter queue",
-		"messageId", record.MessageID, "error", cause.Error())
+// moveToDeadLetterQueue moves a message of which nothing can be made to where somebody can look at it.
+func (h *Handler) moveToDeadLetterQueue(ctx context.Context, record trigger.Record) (done bool) {
 	if err := h.queue.MoveToDeadLetterQueue(ctx, record.Body); err != nil {
 		h.log.ErrorContext(ctx, "a work message cannot be moved to the dead-letter queue",
 			"messageId", record.MessageID, "error", err.Error())
@@ -80,7 +82,7 @@ func (h *Handler) process(ctx context.Context, record trigger.Record, item work.
 	case item.Watch != nil:
 		done = h.watch(ctx, item, phase)
 	default:
-		done = h.republish(ctx, item)
+		done = h.republish(ctx, record, item)
 	}
 	if done {
 		return true

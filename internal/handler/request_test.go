@@ -317,6 +317,31 @@ func TestNotice(t *testing.T) {
 	check(t, "time, of the start", two, documents[0].Time)
 }
 
+// SQS would move it with the age that it has, and keep it for the rest of 14 days only.
+func TestNoticeThatNobodyTakes(t *testing.T) {
+	t.Parallel()
+	n := newNight(t)
+	n.put("base")
+	n.refuse(403, "AuthorizationError", "Publish")
+	_, err := n.invoke(schedule)
+	n.must(err)
+	queued := n.queued()
+	notice := queued[slices.IndexFunc(queued, func(item work.Item) bool { return item.Notice != nil })]
+	check(t, "kept at the last but five receives", []int{0}, n.batch(995, notice))
+	check(t, "dead letters", 0, len(n.queues.Messages(n.deadQueue)))
+	n.refuse(403, "AccessDenied", "Publish", "SendMessage")
+	check(t, "kept while SQS is out as well", []int{0}, n.batch(996, notice))
+	n.refuse(403, "AuthorizationError", "Publish")
+	check(t, "kept", nil, n.batch(997, notice))
+	letters := n.queues.Messages(n.deadQueue)
+	if len(letters) != 1 {
+		t.Fatalf("%d dead letters", len(letters))
+	}
+	letter, err := work.Decode(letters[0].Body)
+	n.must(err)
+	check(t, "letter", notice, letter)
+}
+
 // Without SNS and SQS the trigger has to come again; it then finds what it started.
 func TestNotHandedOver(t *testing.T) {
 	t.Parallel()

@@ -208,14 +208,19 @@ func TestUntoldNotice(t *testing.T) {
 			return gateway.Effect{}
 		},
 	}, func(t *testing.T, w *world) {
+		begun := time.Now()
 		w.appStream.PutImage(appstream.Image{Name: "win-1"})
-		w.fireSchedule(time.Now())
+		w.fireSchedule(begun)
 		w.settle(14 * 24 * time.Hour)
 		if len(w.dead.messages) != 1 || !strings.Contains(w.dead.bodies()[0], `"notice"`) {
-			t.Errorf("in the dead-letter queue are %q, want the notice", w.dead.bodies())
+			t.Fatalf("in the dead-letter queue are %q, want the notice", w.dead.bodies())
 		}
 		if len(w.work.expired) > 0 {
 			t.Errorf("SQS dropped %q by age", w.work.expired)
+		}
+		// Had SQS moved it, it would be there for the rest of 14 days only.
+		if age := w.dead.messages[0].sent.Sub(begun); len(w.work.buried) > 0 || age < 9*24*time.Hour {
+			t.Errorf("SQS moved %q, and the notice's 14 days begin %v after the night", w.work.buried, age)
 		}
 	})
 }

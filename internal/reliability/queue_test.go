@@ -77,7 +77,7 @@ func (q *queue) receive(limit int, w *world) (batch []*message) {
 		case q.deadLetter != nil && m.receives >= q.MaxReceiveCount:
 			q.remove(m)
 			q.buried = append(q.buried, m.body)
-			q.deadLetter.add(m.body, 0)
+			q.deadLetter.add(m.body, 0).sent = m.sent // as SQS: it is as old there
 		default:
 			batch = append(batch, m)
 		}
