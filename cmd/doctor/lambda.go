@@ -76,12 +76,16 @@ func (c clients) mapping(ctx context.Context, name, queue string) doctor.Answer[
 
 // reply is the function's answer to a request, as docs/CONFIGURATION.md describes it.
 type reply struct {
-	WouldStart  []entry `json:"wouldStart"`
-	Started     []entry `json:"started"`
-	Waiting     []entry `json:"waiting"`
-	Skipped     []entry `json:"skipped"`
-	Rejected    []entry `json:"rejected"`
-	SkippedMore int     `json:"skippedMore"`
+	WouldStart []entry `json:"wouldStart"`
+	Started    []entry `json:"started"`
+	Waiting    []entry `json:"waiting"`
+	Skipped    []entry `json:"skipped"`
+	Rejected   []entry `json:"rejected"`
+
+	WouldStartMore int `json:"wouldStartMore"`
+	WaitingMore    int `json:"waitingMore"`
+	SkippedMore    int `json:"skippedMore"`
+	RejectedMore   int `json:"rejectedMore"`
 }
 
 type entry struct {
@@ -101,7 +105,7 @@ func (c clients) plan(ctx context.Context, name string) doctor.Answer[doctor.Pla
 	case trouble != "":
 		return doctor.Given(doctor.Plan{Trouble: trouble})
 	}
-	p := doctor.Plan{More: r.SkippedMore}
+	p := doctor.Plan{More: r.WouldStartMore + r.WaitingMore + r.SkippedMore + r.RejectedMore}
 	for _, e := range r.WouldStart {
 		p.Export = append(p.Export, e.ImageName)
 	}

@@ -16,12 +16,16 @@ import (
 // reply is the function's answer to a request, as docs/CONFIGURATION.md describes it. It is the function's own package that
 // writes it, but that one is linked with all that the function calls.
 type reply struct {
-	WouldStart  []entry `json:"wouldStart"`
-	Started     []entry `json:"started"`
-	Waiting     []entry `json:"waiting"`
-	Skipped     []entry `json:"skipped"`
-	Rejected    []entry `json:"rejected"`
-	SkippedMore int     `json:"skippedMore"`
+	WouldStart     []entry `json:"wouldStart"`
+	Started        []entry `json:"started"`
+	Waiting        []entry `json:"waiting"`
+	Skipped        []entry `json:"skipped"`
+	Rejected       []entry `json:"rejected"`
+	WouldStartMore int     `json:"wouldStartMore"`
+	StartedMore    int     `json:"startedMore"`
+	WaitingMore    int     `json:"waitingMore"`
+	SkippedMore    int     `json:"skippedMore"`
+	RejectedMore   int     `json:"rejectedMore"`
 
 	raw json.RawMessage
 }

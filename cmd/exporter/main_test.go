@@ -273,7 +273,8 @@ func TestUsualTime(t *testing.T) {
 // The reply is decoded with all that the function says in it about images.
 func TestReply(t *testing.T) {
 	e := handler.Entry{ImageName: "a", AMIName: "b", TaskID: "c", Reason: "d", Hint: "e"}
-	said := handler.Reply{WouldStart: []handler.Entry{e}, Started: []handler.Entry{e}, Waiting: []handler.Entry{e}, Skipped: []handler.Entry{e}, Rejected: []handler.Entry{e}, SkippedMore: 7}
+	said := handler.Reply{WouldStart: []handler.Entry{e}, Started: []handler.Entry{e}, Waiting: []handler.Entry{e}, Skipped: []handler.Entry{e}, Rejected: []handler.Entry{e},
+		WouldStartMore: 3, StartedMore: 4, WaitingMore: 5, SkippedMore: 7, RejectedMore: 6}
 	for field, value := range reflect.ValueOf(e).Fields() {
 		if value.IsZero() {
 			t.Fatalf("this test does not know of %s", field.Name)
@@ -288,7 +289,8 @@ func TestReply(t *testing.T) {
 		t.Fatal(err)
 	}
 	list := []entry{{ImageName: "a", AMIName: "b", TaskID: "c", Reason: "d", Hint: "e"}}
-	want := reply{WouldStart: list, Started: list, Waiting: list, Skipped: list, Rejected: list, SkippedMore: 7}
+	want := reply{WouldStart: list, Started: list, Waiting: list, Skipped: list, Rejected: list,
+		WouldStartMore: 3, StartedMore: 4, WaitingMore: 5, SkippedMore: 7, RejectedMore: 6}
 	if diff := cmp.Diff(want, read, cmp.AllowUnexported(reply{})); diff != "" {
 		t.Errorf("the reply is read as (-want +got):\n%s", diff)
 	}

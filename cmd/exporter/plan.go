@@ -36,11 +36,12 @@ func (p planned) show(s terminal.Screen) {
 	s.Line("What a run of %s in %s (account %s) would do now with %s:", p.Stack.Name, p.Stack.Region, p.Stack.Account, which)
 	showDecisions(s, p.reply)
 	s.Line("%d would be exported, %d would wait, %d would be skipped, %d would be rejected. Nothing was started.",
-		len(p.reply.WouldStart), len(p.reply.Waiting), len(p.reply.Skipped)+p.reply.SkippedMore, len(p.reply.Rejected))
+		len(p.reply.WouldStart)+p.reply.WouldStartMore, len(p.reply.Waiting)+p.reply.WaitingMore,
+		len(p.reply.Skipped)+p.reply.SkippedMore, len(p.reply.Rejected)+p.reply.RejectedMore)
 }
 
 func (p planned) attention() error {
-	if n := len(p.reply.Rejected); n > 0 {
+	if n := len(p.reply.Rejected) + p.reply.RejectedMore; n > 0 {
 		return terminal.Attention(counted(n, "image") + " would be rejected")
 	}
 	return nil
@@ -53,9 +54,11 @@ func showDecisions(s terminal.Screen, r reply) {
 		word    string
 		colour  terminal.Colour
 		entries []entry
+		more    int
 	}{
-		{"export", terminal.Green, r.WouldStart}, {"started", terminal.Green, r.Started}, {"wait", terminal.Yellow, r.Waiting},
-		{"reject", terminal.Red, r.Rejected}, {"skip", terminal.Dim, r.Skipped},
+		{"export", terminal.Green, r.WouldStart, r.WouldStartMore}, {"started", terminal.Green, r.Started, r.StartedMore},
+		{"wait", terminal.Yellow, r.Waiting, r.WaitingMore}, {"reject", terminal.Red, r.Rejected, r.RejectedMore},
+		{"skip", terminal.Dim, r.Skipped, r.SkippedMore},
 	} {
 		for _, e := range part.entries {
 			rows = append(rows, []string{s.Paint(part.colour, part.word), e.ImageName, e.AMIName, e.Reason})
@@ -63,9 +66,10 @@ func showDecisions(s terminal.Screen, r reply) {
 				rows = append(rows, []string{"", "", "", e.Hint})
 			}
 		}
-	}
-	if r.SkippedMore > 0 {
-		rows = append(rows, []string{s.Paint(terminal.Dim, "skip"), "", "", fmt.Sprintf("and %d more, which the function's log names", r.SkippedMore)})
+		if part.more > 0 {
+			more := fmt.Sprintf("and %d more, which the function's log names", part.more)
+			rows = append(rows, []string{s.Paint(part.colour, part.word), "", "", more})
+		}
 	}
 	if len(rows) == 1 {
 		rows = [][]string{{"no image matches"}}

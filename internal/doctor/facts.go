@@ -99,7 +99,7 @@ type Plan struct {
 	Unfit    []string // why, of each image that is selected and cannot be exported
 	GivenUp  []string // names of images that no sweep tries any more
 	Others   int      // not selected
-	More     int      // skipped images that the function did not name
+	More     int      // images that the function did not name
 }
 
 // Role is an IAM role with its trust policy, as JSON.

@@ -3,9 +3,12 @@ package handler
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"appstream-ami-exporter/internal/export"
 )
@@ -101,5 +104,70 @@ func TestNewChecksWhatItIsGiven(t *testing.T) {
 		if i >= len(want) || line != "the handler has no "+want[i] {
 			t.Errorf("problem %d: %s", i, line)
 		}
+	}
+}
+
+// Whatever is in its lists, a reply fits into what Lambda carries, and says how many images it does not name.
+func TestBoundedReply(t *testing.T) {
+	t.Parallel()
+	list := func(count, size int) (entries []Entry) {
+		for i := range count {
+			name := fmt.Sprintf("image-%05d", i)
+			entries = append(entries, Entry{ImageName: name, AMIName: name, TaskID: name, Reason: strings.Repeat("\x01", size), Hint: "hint"})
+		}
+		return entries
+	}
+	for _, test := range []struct{ count, size, names int }{
+		{0, 0, 0}, {3, 100, 3}, {1000, 0, 1000}, {1001, 0, 1000}, {10_000, 100, 1000},
+		{1000, 1_000, 163}, // each takes 6,000 bytes of JSON and those of its names
+		{2, 1_000_000, 0},
+	} {
+		entries := list(test.count, test.size)
+		// Each list by its own number, so that none is counted for another.
+		whole := Reply{
+			WouldStart: entries, Started: append(list(1, 0), entries...), Waiting: append(list(2, 0), entries...),
+			Skipped: append(list(3, 0), entries...), SkippedMore: 7, Rejected: append(list(4, 0), entries...),
+		}
+		got := whole.bounded()
+		encoded, err := json.Marshal(got)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(encoded) > 6*1024*1024 {
+			t.Errorf("%d entries of %d bytes: the reply has %d", test.count, test.size, len(encoded))
+		}
+		for i, list := range []struct {
+			names, more, all int
+		}{
+			{len(got.WouldStart), got.WouldStartMore, test.count}, {len(got.Started), got.StartedMore, test.count + 1},
+			{len(got.Waiting), got.WaitingMore, test.count + 2}, {len(got.Skipped), got.SkippedMore, test.count + 3 + 7},
+			{len(got.Rejected), got.RejectedMore, test.count + 4},
+		} {
+			if list.names+list.more != list.all || list.names < min(test.names, 1000-5) || list.names > min(1000, test.names+5) {
+				t.Errorf("%d entries of %d bytes, list %d: %d named, %d more of %d", test.count, test.size, i, list.names, list.more, list.all)
+			}
+		}
+		if len(whole.Rejected) != test.count+4 {
+			t.Error("the whole lists are needed afterwards")
+		}
+	}
+}
+
+// A request may have as many problems as it has bytes.
+func TestBoundedErrors(t *testing.T) {
+	t.Parallel()
+	long := errors.New(strings.Repeat("ü", 1_000_000))
+	for _, err := range []error{&InvalidInput{long}, &AppStreamUnreadable{long}, &NotHandedOver{long}} {
+		text := err.Error()
+		if len(text) > 17_000 || !utf8.ValidString(text) || !strings.HasSuffix(text, "... and 1984000 bytes more") {
+			t.Errorf("%T: %d bytes, ... %s", err, len(text), text[len(text)-40:])
+		}
+		if !errors.Is(err, long) {
+			t.Errorf("%T hides its cause", err)
+		}
+	}
+	whole := errors.New(strings.Repeat("a", 16_000))
+	if got := (&InvalidInput{whole}).Error(); !strings.HasSuffix(got, whole.Error()) {
+		t.Errorf("cut: ... %s", got[len(got)-40:])
 	}
 }

@@ -2,6 +2,7 @@ package handler
 
 import (
 	"cmp"
+	"encoding/json"
 	"slices"
 	"sync"
 
@@ -21,8 +22,12 @@ type Reply struct {
 	Skipped    []Entry `json:"skipped"`
 	Rejected   []Entry `json:"rejected"`
 
-	// SkippedMore counts the skipped images that are in the log but not in Skipped.
-	SkippedMore int `json:"skippedMore,omitempty"`
+	// How many more images there are than the list names; the log has them all.
+	WouldStartMore int `json:"wouldStartMore,omitempty"`
+	StartedMore    int `json:"startedMore,omitempty"`
+	WaitingMore    int `json:"waitingMore,omitempty"`
+	SkippedMore    int `json:"skippedMore,omitempty"`
+	RejectedMore   int `json:"rejectedMore,omitempty"`
 }
 
 // Entry is what became of one image.
@@ -34,9 +39,36 @@ type Entry struct {
 	Hint      string `json:"hint,omitempty"`
 }
 
-// mostSkipped keeps the reply far below the 6 MB that Lambda returns, however many images an account has.
+// The five lists together stay below the 6 MB that Lambda returns, however many images an account has and whatever AppStream says
+// of them. Of the images that are skipped no more are kept in memory either.
 // https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-const mostSkipped = 1000
+const (
+	mostOfList  = 1000
+	roomForList = 1_000_000 // bytes of JSON
+)
+
+// bounded is the reply with as much of each list as there is room for.
+func (r Reply) bounded() Reply {
+	for _, list := range []struct {
+		entries *[]Entry
+		more    *int
+	}{
+		{&r.WouldStart, &r.WouldStartMore}, {&r.Started, &r.StartedMore}, {&r.Waiting, &r.WaitingMore},
+		{&r.Skipped, &r.SkippedMore}, {&r.Rejected, &r.RejectedMore},
+	} {
+		keep, room := 0, roomForList
+		for _, entry := range (*list.entries)[:min(len(*list.entries), mostOfList)] {
+			encoded, _ := json.Marshal(entry) // five strings can always be encoded
+			if room -= len(encoded) + len(","); room < 0 {
+				break
+			}
+			keep++
+		}
+		*list.more += len(*list.entries) - keep
+		*list.entries = (*list.entries)[:keep]
+	}
+	return r
+}
 
 // filled has an empty list rather than null for whoever reads the reply.
 func (r Reply) filled() Reply {
@@ -80,7 +112,7 @@ func (t *tally) add(d export.Decision) {
 		t.reply.Rejected = append(t.reply.Rejected, entry)
 	default:
 		t.skipped++
-		if len(t.reply.Skipped) < mostSkipped {
+		if len(t.reply.Skipped) < mostOfList {
 			t.reply.Skipped = append(t.reply.Skipped, entry)
 		}
 	}

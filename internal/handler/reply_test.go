@@ -159,3 +159,25 @@ func TestReplyNamesAThousandSkippedImages(t *testing.T) {
 		t.Error("the summary does not count all images")
 	}
 }
+
+// What the reply does not name waits all the same.
+func TestReplyNamesAThousandWaitingImages(t *testing.T) {
+	t.Parallel()
+	n := newNight(t)
+	for i := range 1003 {
+		n.stream.PutImage(appstream.Image{Name: fmt.Sprintf("image-%04d", i), CreatedTime: made, State: types.ImageStatePending})
+	}
+	got, err := n.invoke(`{}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var reply handler.Reply
+	n.must(json.Unmarshal([]byte(got), &reply))
+	check(t, "waiting", 1000, len(reply.Waiting))
+	check(t, "waiting beside those", 3, reply.WaitingMore)
+	waiting := 0
+	for _, item := range n.queued() {
+		waiting += len(item.Request.Only)
+	}
+	check(t, "images in the queue", 1003, waiting)
+}

@@ -38,7 +38,7 @@ func (h *Handler) trigger(ctx context.Context, input trigger.Input) (any, error)
 			return nil, &NotHandedOver{err}
 		}
 		reply := Reply{Trigger: &input.Trigger, Waiting: []Entry{{Reason: err.Error()}}}
-		return reply.filled(), nil
+		return reply.filled().bounded(), nil
 	}
 
 	reply := tally.done()
@@ -50,5 +50,5 @@ func (h *Handler) trigger(ctx context.Context, input trigger.Input) (any, error)
 	if err := errors.Join(tally.problems...); err != nil {
 		return nil, &NotHandedOver{err}
 	}
-	return reply, nil
+	return reply.bounded(), nil
 }
