@@ -48,6 +48,13 @@ run: ## Show a night, locally and compressed; with EVENT=events/....json send th
 	@$(MAKE) --no-print-directory build/bootstrap
 	@go run ./cmd/local -bootstrap build/bootstrap $(if $(EVENT),-event "$$EVENT")
 
+.PHONY: local
+local: ## Keep a local AWS open for all commands below, IMAGES=<how many> in it, LIMIT=<exports at a time>, SPEED=<times>, PORT=
+	@[ -e build/bootstrap ] || echo "Building the function and the local AWS. The first time this downloads 7 MB of Go modules" \
+		"and takes about a minute on two cores; later it takes seconds."
+	@$(MAKE) --no-print-directory build/bootstrap
+	@go run ./cmd/local -listen "127.0.0.1:$${PORT:-4577}" $(if $(IMAGES),-images "$$IMAGES") $(if $(LIMIT),-limit "$$LIMIT") $(if $(SPEED),-speed "$$SPEED")
+
 .PHONY: test
 test: ## Run all tests
 	@if [ -z "$(race)" ]; then echo "NOTE: no C compiler here, so the race detector is OFF"; fi
@@ -115,15 +122,15 @@ build/exporter: go.mod go.sum $(wildcard cmd/exporter/*.go internal/*/*.go)
 	@go build -o $@ ./cmd/exporter
 	@touch $@
 
-exporter = build/exporter -stack "$(STACK)" $(if $(REGION),-region "$(REGION)") $(if $(PROFILE),-profile "$(PROFILE)") $(if $(JSON),-json)
+exporter = build/exporter -stack "$$STACK" $(if $(REGION),-region "$$REGION") $(if $(PROFILE),-profile "$$PROFILE") $(if $(JSON),-json)
 
 .PHONY: plan
 plan: build/exporter ## Show what the deployed stack would export now, or with IMAGES='prod-*,!prod-test' what of these
-	@$(exporter) $(if $(IMAGES),-images '$(IMAGES)') plan
+	@$(exporter) $(if $(IMAGES),-images "$$IMAGES") plan
 
 .PHONY: export
 export: build/exporter ## Export IMAGE=<name> now, to the AMI AMI_NAME if given; FOLLOW=1 shows how it goes on until it ends
-	@$(exporter) -image "$(IMAGE)" $(if $(AMI_NAME),-ami-name "$(AMI_NAME)") $(if $(FOLLOW),-follow) export
+	@$(exporter) -image "$$IMAGE" $(if $(AMI_NAME),-ami-name "$$AMI_NAME") $(if $(FOLLOW),-follow) export
 
 .PHONY: status
 status: build/exporter ## Show what runs, what has ended and what waits; WATCH=1 shows it again and again

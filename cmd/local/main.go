@@ -1,5 +1,5 @@
-// Command local runs the compiled function in a local AWS: it shows a whole night, or what becomes of one event. It is for
-// people who want to see the function work; nothing of it is deployed.
+// Command local runs the compiled function in a local AWS: it shows a whole night, or what becomes of one event, or stays for
+// other programs to call. It is for people who want to see the function work; nothing of it is deployed.
 package main
 
 import (
@@ -15,23 +15,36 @@ import (
 const longest = 2 * time.Minute
 
 func main() {
-	bootstrap := flag.String("bootstrap", "build/bootstrap", "the compiled function")
-	template := flag.String("template", "template.yaml", "the stack's template")
+	var s scene
+	flag.StringVar(&s.bootstrap, "bootstrap", "build/bootstrap", "the compiled function")
+	flag.StringVar(&s.template, "template", "template.yaml", "the stack's template")
+	flag.Float64Var(&s.speed, "speed", 300, "how many times faster time passes: at 300 an export of 40 minutes takes 8 seconds")
+	flag.IntVar(&s.images, "images", 0, "how many images there are at least")
+	flag.IntVar(&s.limit, "limit", 3, "how many images AppStream exports at a time")
 	event := flag.String("event", "", "send this file's event instead of showing a night")
+	address := flag.String("listen", "", "stay, and let other programs call this address")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, longest)
-	defer cancel()
-	var err error
-	if *event != "" {
-		err = oneEvent(ctx, os.Stdout, *bootstrap, *template, *event)
-	} else {
-		err = night(ctx, os.Stdout, *bootstrap, *template)
-	}
-	if err != nil {
+	if err := run(ctx, s, *event, *address); err != nil {
 		fmt.Fprintln(os.Stderr, "local:", err)
 		os.Exit(1)
 	}
+}
+
+func run(ctx context.Context, s scene, event, address string) error {
+	if s.speed <= 0 || s.limit <= 0 {
+		return fmt.Errorf("the speed and the limit must be more than 0, not %g and %d", s.speed, s.limit)
+	}
+	if address != "" {
+		s.stays = true
+		return stay(ctx, os.Stdout, s, address)
+	}
+	ctx, cancel := context.WithTimeout(ctx, longest)
+	defer cancel()
+	if event != "" {
+		return oneEvent(ctx, os.Stdout, s, event)
+	}
+	return night(ctx, os.Stdout, s)
 }

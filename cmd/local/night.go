@@ -18,18 +18,18 @@ import (
 
 // night shows one: the schedule fires, an image becomes ready, exports run and end, and every notification is shown as it
 // arrives. It fails if the night does not end as it must.
-func night(ctx context.Context, w io.Writer, bootstrap, template string) error {
-	out := newScreen(w)
-	account, err := deploy(ctx, bootstrap, template, out)
+func night(ctx context.Context, w io.Writer, s scene) error {
+	out := newScreen(w, s)
+	account, err := s.deploy(ctx, out)
 	if err != nil {
 		return err
 	}
 	defer account.Close()
-	furnish(account.AppStream)
+	s.furnish(account.AppStream)
 	out.heading("One night of the AppStream AMI Exporter",
 		"The compiled function runs behind the Lambda Runtime API; AppStream, EventBridge, SQS and SNS are local.",
-		fmt.Sprintf("Time runs %d times faster. The times at the left are the night's; in notifications 10 seconds stand for %d minutes of it.", speed, 10*speed/60),
-		"AppStream exports three images at a time here.")
+		fmt.Sprintf("Time runs %g times faster. The times at the left are the night's; in notifications 10 seconds stand for %g minutes of it.", s.speed, 10*s.speed/60),
+		fmt.Sprintf("AppStream exports %d images at a time here.", s.limit))
 
 	stopMail := out.showMail(account)
 	out.start(time.Now())
@@ -41,7 +41,7 @@ func night(ctx context.Context, w io.Writer, bootstrap, template string) error {
 	if err := out.until(ctx, 10*time.Minute); err != nil {
 		return err
 	}
-	if err := newImage(account, out); err != nil {
+	if err := newImage(account, out, s, "win2022-hr-2"); err != nil {
 		return err
 	}
 	err = account.Settle(ctx)
@@ -53,11 +53,10 @@ func night(ctx context.Context, w io.Writer, bootstrap, template string) error {
 }
 
 // newImage has an image builder begin an image, which CloudTrail reports while it is still PENDING.
-func newImage(account *localaws.Account, out *screen) error {
-	const name = "win2022-hr-2"
+func newImage(account *localaws.Account, out *screen, s scene, name string) error {
 	account.AppStream.PutImage(appstream.Image{
 		Name: name, State: types.ImageStatePending,
-		Becomes: []appstream.StateChange{{After: compressed(18 * time.Minute), State: types.ImageStateAvailable}},
+		Becomes: []appstream.StateChange{{After: s.compress(18 * time.Minute), State: types.ImageStateAvailable}},
 	})
 	now := time.Now().UTC().Format(time.RFC3339)
 	event, err := json.Marshal(map[string]any{
@@ -116,19 +115,19 @@ func morning(account *localaws.Account, out *screen) error {
 }
 
 // oneEvent sends the event of a file to the function and shows what becomes of it.
-func oneEvent(ctx context.Context, w io.Writer, bootstrap, template, path string) error {
+func oneEvent(ctx context.Context, w io.Writer, s scene, path string) error {
 	payload, err := os.ReadFile(path)
 	if err != nil {
 		return fmt.Errorf("the event cannot be read: %w; there are samples in events/", err)
 	}
-	out := newScreen(w)
+	out := newScreen(w, s)
 	out.single = true
-	account, err := deploy(ctx, bootstrap, template, out)
+	account, err := s.deploy(ctx, out)
 	if err != nil {
 		return err
 	}
 	defer account.Close()
-	furnish(account.AppStream)
+	s.furnish(account.AppStream)
 	// The images that the samples in events/ name beside those of the night.
 	for _, name := range []string{"prod-office-1", "prod-test", "win2022-base-8", "win2025-imported-1", "win2022-base-7-copy", "win2025-dev-3"} {
 		account.AppStream.PutImage(appstream.Image{Name: name, Tags: map[string]string{"Backup": "yes"}})

@@ -22,19 +22,20 @@ type screen struct {
 	mutex  sync.Mutex
 	w      io.Writer
 	colour bool
+	scene  scene
 	began  time.Time
 	waits  map[string]string // the reason last shown for an image that waits
 	single bool              // one event is sent, and its reply is shown
 }
 
-func newScreen(w io.Writer) *screen {
+func newScreen(w io.Writer, s scene) *screen {
 	file, ok := w.(*os.File)
 	colour := false
 	if ok && os.Getenv("NO_COLOR") == "" {
 		info, err := file.Stat()
 		colour = err == nil && info.Mode()&os.ModeCharDevice != 0
 	}
-	return &screen{w: w, colour: colour, waits: map[string]string{}}
+	return &screen{w: w, scene: s, colour: colour, waits: map[string]string{}}
 }
 
 const (
@@ -59,9 +60,12 @@ func (s *screen) start(now time.Time) {
 	s.began = now
 }
 
-// clock is the night's time.
+// clock is the night's time. Where the account stays, it is the time that the commands show as well.
 func (s *screen) clock() string {
-	passed := time.Since(s.began) * speed
+	if s.scene.stays {
+		return time.Now().UTC().Format("15:04:05")
+	}
+	passed := time.Duration(float64(time.Since(s.began)) * s.scene.speed)
 	return time.Date(2026, 11, 23, 2, 0, 0, 0, time.UTC).Add(passed).Format("15:04")
 }
 
@@ -70,7 +74,7 @@ func (s *screen) until(ctx context.Context, moment time.Duration) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-time.After(time.Until(s.began.Add(compressed(moment)))):
+	case <-time.After(time.Until(s.began.Add(s.scene.compress(moment)))):
 		return nil
 	}
 }
@@ -78,6 +82,8 @@ func (s *screen) until(ctx context.Context, moment time.Duration) error {
 func (s *screen) heading(title string, lines ...string) {
 	fmt.Fprintf(s.w, "%s\n%s\n\n", s.paint(bold, title), s.paint(dim, strings.Join(lines, "\n")))
 }
+
+func (s *screen) text(format string, args ...any) { fmt.Fprintf(s.w, format+"\n", args...) }
 
 func (s *screen) event(what, format string, args ...any) { s.line(cyan, what, format, args...) }
 
@@ -91,7 +97,7 @@ func (s *screen) detail(format string, args ...any) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	for _, line := range wrap(fmt.Sprintf(format, args...), detailWidth) {
-		fmt.Fprintf(s.w, "                  %s\n", line)
+		fmt.Fprintf(s.w, "%s%s\n", strings.Repeat(" ", len(s.clock())+13), line)
 	}
 }
 
@@ -178,20 +184,37 @@ func (s *screen) news(image, reason string) bool {
 
 // showMail shows each notification as it arrives, until the function it returns is called.
 func (s *screen) showMail(account *localaws.Account) (stop func()) {
+	shown := 0
+	return s.show(func() ([]queues.Notification, error) {
+		notifications, err := account.Notifications()
+		if err != nil {
+			return nil, err
+		}
+		news := notifications[shown:]
+		shown = len(notifications)
+		return news, nil
+	})
+}
+
+// showDeliveries does so where the account stays, and keeps none of them.
+func (s *screen) showDeliveries(account *localaws.Account) (stop func()) {
+	return s.show(func() ([]queues.Notification, error) { return account.Queues.Deliveries(account.Inbox) })
+}
+
+// show shows the notifications that news tells of, until the function it returns is called.
+func (s *screen) show(news func() ([]queues.Notification, error)) (stop func()) {
 	done := make(chan struct{})
 	var watcher sync.WaitGroup
 	watcher.Go(func() {
-		shown := 0
 		show := func() {
-			notifications, err := account.Notifications()
+			notifications, err := news()
 			if err != nil {
 				s.line(red, "mail", "%v", err)
 				return
 			}
-			for _, n := range notifications[shown:] {
+			for _, n := range notifications {
 				s.mail(n)
 			}
-			shown = len(notifications)
 		}
 		for {
 			select {

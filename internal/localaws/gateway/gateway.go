@@ -174,8 +174,8 @@ func (g *Gateway) handle(w http.ResponseWriter, r *http.Request, service http.Ha
 
 // unknown answers what is for none of the services.
 func unknown(w http.ResponseWriter, r *http.Request) {
-	awsreply.Refuse("UnknownOperationException", "no service here takes %s %s signed for %q",
-		r.Method, r.URL.Path, awsreply.SigningName(r)).Write(w, r)
+	awsreply.Refuse("UnknownOperationException", "The local AWS does not play %s: %s %s",
+		cmp.Or(awsreply.SigningName(r), "what is not signed"), r.Method, r.URL.Path).Write(w, r)
 }
 
 // reset breaks the connection so that the caller sees "connection reset by peer".

@@ -69,20 +69,45 @@ type Notification struct {
 func (q *Server) Notifications(queue Queue) ([]Notification, error) {
 	var notifications []Notification
 	for _, message := range q.Messages(queue) {
-		var e envelope
-		if err := json.Unmarshal([]byte(message.Body), &e); err != nil || e.Type != "Notification" {
-			return nil, fmt.Errorf("message %s in %s is no notification: %q", message.ID, queue.Name, message.Body)
+		n, err := notification(message.Body)
+		if err != nil {
+			return nil, fmt.Errorf("message %s in %s: %w", message.ID, queue.Name, err)
 		}
-		n := Notification{
-			ID: e.MessageID, TopicARN: e.TopicArn, Subject: e.Subject, Message: e.Message,
-			Attributes: map[string]string{}, Time: message.Sent,
-		}
-		for name, attribute := range e.MessageAttributes {
-			n.Attributes[name] = attribute.Value
-		}
+		n.Time = message.Sent
 		notifications = append(notifications, n)
 	}
 	return notifications, nil
+}
+
+// Deliveries returns what topics have delivered to the queue since the last call, and takes it out of the queue.
+func (q *Server) Deliveries(queue Queue) ([]Notification, error) {
+	var notifications []Notification
+	for {
+		taken, err := q.Take(queue, 10)
+		if err != nil || len(taken) == 0 {
+			return notifications, err
+		}
+		for _, message := range taken {
+			n, err := notification(message.Body)
+			if err != nil {
+				return notifications, fmt.Errorf("message %s in %s: %w", message.MessageId, queue.Name, err)
+			}
+			notifications = append(notifications, n)
+		}
+		q.Conclude(queue, taken, nil)
+	}
+}
+
+func notification(body string) (Notification, error) {
+	var e envelope
+	if err := json.Unmarshal([]byte(body), &e); err != nil || e.Type != "Notification" {
+		return Notification{}, fmt.Errorf("this is no notification: %q", body)
+	}
+	n := Notification{ID: e.MessageID, TopicARN: e.TopicArn, Subject: e.Subject, Message: e.Message, Attributes: map[string]string{}}
+	for name, attribute := range e.MessageAttributes {
+		n.Attributes[name] = attribute.Value
+	}
+	return n, nil
 }
 
 // callSNS executes Publish, the only action that is open to clients, and returns the message id.
