@@ -66,6 +66,10 @@ test: ## Run all tests
 soak: ## Simulate NIGHTS (default 100,000) nights of random misfortune
 	go test ./internal/reliability -run 'TestSimulation$$' -v -timeout 0 -nights $(or $(NIGHTS),100000)
 
+.PHONY: estate
+estate: ## Measure how large estates are worked off, in virtual time, into docs/PERFORMANCE.md
+	go test ./internal/reliability -run 'TestEstate$$' -v -count=1 -timeout 0 -estates
+
 .PHONY: check
 check: ## Run the checks that CI runs beside the tests
 	@./scripts/check

@@ -145,7 +145,7 @@ func run(t *testing.T, service *appStream, variables map[string]string) (export.
 		Selection: selection, Name: name, CopyTags: true,
 	}
 	var decisions []export.Decision
-	err = exporter.Run(t.Context(), order, func(d export.Decision) { decisions = append(decisions, d) })
+	_, err = exporter.Run(t.Context(), order, func(d export.Decision) { decisions = append(decisions, d) })
 	if err != nil {
 		return export.Decision{}, err
 	}

@@ -1,6 +1,8 @@
 package export
 
 import (
+	"time"
+
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
 	imagetags "appstream-ami-exporter/internal/tags"
@@ -32,12 +34,26 @@ type Decision struct {
 	ImageName string
 	AMIName   string
 	Reason    string
-	Hint      string // with Reject: what an administrator can do
-	Code      string // with Reject: AppStream's error code, where it refused
-	Message   string // with Reject: AppStream's own words, where it refused
-	TaskID    string // the task it is about, where there is one
-	Task      *Task  // with Announce, and with Export once it is started
+	Awaits    Awaited // with Wait
+	Hint      string  // with Reject: what an administrator can do
+	Code      string  // with Reject: AppStream's error code, where it refused
+	Message   string  // with Reject: AppStream's own words, where it refused
+	TaskID    string  // the task it is about, where there is one
+	Task      *Task   // with Announce, and with Export once it is started
+
+	// ImageCreated is, with AvailableImage, when the making of the image began; zero where AppStream does not tell.
+	ImageCreated time.Time
 }
+
+// Awaited is what an image that waits is waiting for. It sets the pace at which work is looked at again.
+type Awaited string
+
+// What is awaited. Room can be had when a running export ends, which a listing of the tasks shows.
+const (
+	Room           Awaited = "room"
+	AvailableImage Awaited = "an image that is available"
+	Calm           Awaited = "the end of trouble"
+)
 
 // maxFailures is after how many failed exports sweeps leave an image alone: a fault that three nights
 // did not mend needs a person, who is told each time.
@@ -93,6 +109,12 @@ func (c *candidate) decide() bool {
 func (c *candidate) because(action Action, reason string) outcome {
 	c.Action, c.Reason = action, reason
 	return decided
+}
+
+// wait is for an image that has to become available first.
+func (c *candidate) wait(reason string) outcome {
+	c.Awaits, c.ImageCreated = AvailableImage, c.image.Created
+	return c.because(Wait, reason)
 }
 
 // unfit is what cannot be exported: of a named image that is worth a notification, of one that a sweep passes it is not.
@@ -154,7 +176,7 @@ func (c *candidate) fitness() outcome {
 // amiName names the AMI. Without the time of creation the name would not tell this image from a later one that has its name.
 func (c *candidate) amiName() outcome {
 	if c.image.Created.IsZero() && c.order.tellsCreation() {
-		return c.because(Wait, "AppStream reports no creation time yet")
+		return c.wait("AppStream reports no creation time yet")
 	}
 	c.AMIName = c.order.amiNameFor(c.image, c.place)
 	return passOn
@@ -185,7 +207,7 @@ func (c *candidate) selectedByTags() outcome {
 		return passOn
 	}
 	if !c.available() && c.order.Trigger.AnnouncesImage() { // who makes an image may tag it until it is there
-		return c.because(Wait, "the image is "+orUnknown(c.image.State))
+		return c.wait("the image is " + orUnknown(c.image.State))
 	}
 	return c.because(Skip, NotSelected)
 }
@@ -203,7 +225,7 @@ func (c *candidate) available() bool {
 
 func (c *candidate) availability() outcome {
 	if !c.available() {
-		return c.because(Wait, "the image is "+orUnknown(c.image.State))
+		return c.wait("the image is " + orUnknown(c.image.State))
 	}
 	return passOn
 }

@@ -98,11 +98,12 @@ func TestDecide(t *testing.T) {
 
 	export := Decision{Action: Export, ImageName: "win", AMIName: winAMI}
 	wait := func(reason string) Decision {
-		return Decision{Action: Wait, ImageName: "win", AMIName: winAMI, Reason: reason}
+		return Decision{Action: Wait, ImageName: "win", AMIName: winAMI, Reason: reason, Awaits: AvailableImage, ImageCreated: created}
 	}
 	skip := func(reason, taskID string) Decision {
 		return Decision{Action: Skip, ImageName: "win", AMIName: winAMI, Reason: reason, TaskID: taskID}
 	}
+	undated := func(d Decision) Decision { d.AMIName, d.ImageCreated = "", time.Time{}; return d }
 	unnamed := func(d Decision) Decision { d.AMIName = ""; return d }
 	announce := func(task Task) Decision {
 		return Decision{Action: Announce, ImageName: "win", AMIName: task.AMIName, Reason: "started by this trigger before",
@@ -193,7 +194,7 @@ func TestDecide(t *testing.T) {
 		"no state": {win(state("")), nil, none, wait("the image is in a state that AppStream does not tell"),
 			wait("the image is in a state that AppStream does not tell")},
 		"no creation time": {win(func(i *Image) { i.Created = time.Time{} }), nil, none,
-			unnamed(wait("AppStream reports no creation time yet")), unnamed(wait("AppStream reports no creation time yet"))},
+			undated(wait("AppStream reports no creation time yet")), undated(wait("AppStream reports no creation time yet"))},
 		"failed under another trigger": {win(), []Task{failedOnce}, none, export, export},
 		"timed out twice": {win(), []Task{exportTask("TIMED_OUT"), exportTask("TIMED_OUT", id("second"))}, none, export,
 			export},

@@ -6,6 +6,7 @@ import "appstream-ami-exporter/internal/trigger"
 // little that the plan asks for, and a whole task only where it is the trigger's own.
 type history struct {
 	trigger   trigger.Trigger
+	running   int // tasks that run, of whomever
 	byAMIName map[string]record
 	// own is what this very trigger started, by the image's ARN: should the name template have been changed between two
 	// deliveries, the AMI's name is another.
@@ -30,6 +31,9 @@ func newHistory(t trigger.Trigger) *history {
 }
 
 func (h *history) add(task Task) {
+	if !task.Ended() {
+		h.running++
+	}
 	r := h.byAMIName[task.AMIName]
 	switch {
 	case !task.live():

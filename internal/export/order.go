@@ -8,6 +8,7 @@ type Order struct {
 	Selection     Selection
 	Bounds        Selection // images outside are skipped; the zero Selection bounds nothing
 	Only          []string  // of those selected only these, where they are known already
+	Limit         int       // with Only: how many exports AppStream was seen to run at a time; 0 is not known
 	Sweep         bool      // nobody asked for an image by its name, also where the selection is a name
 	AMIName       string    // in full, for a single image; else Name makes it
 	Name          Template

@@ -19,12 +19,55 @@ type Exporter struct {
 // Run plans the order and starts what can be started, and reports what became of each image: report is
 // called once for each, from several goroutines at once. Its error means that AppStream could not be read,
 // that nothing was started and that report was not called. When ctx ends, what is not started yet waits.
-func (e *Exporter) Run(ctx context.Context, order Order, report func(Decision)) error {
+func (e *Exporter) Run(ctx context.Context, order Order, report func(Decision)) (Capacity, error) {
+	if order.Only != nil {
+		return e.runRest(ctx, order, report)
+	}
 	read, err := e.readAppStream(ctx, order)
 	if err != nil {
-		return err
+		return Capacity{}, err
 	}
-	r := &run{Exporter: e, order: &order, history: read.history, report: report}
+	r := newRun(e, &order, read.history, report)
+	var decisions []Decision
+	for _, name := range order.unseenImages(read, e.Place) {
+		decisions = append(decisions, r.decideUnseen(name))
+	}
+	r.carryOut(ctx, read, decisions)
+	return r.conclude(ctx), nil
+}
+
+// halt is why nothing more is started in a run; none while there is no reason.
+type halt struct {
+	reason string
+	awaits Awaited
+}
+
+// run is what the images of one order share while they are started.
+type run struct {
+	*Exporter
+	order   *Order
+	history *history // as it was before the first start
+	report  func(Decision)
+	first   gate // of the starts
+
+	mutex   sync.Mutex
+	started int
+	halt    halt
+	unsure  []failedStart // for one look-up together
+}
+
+func newRun(e *Exporter, order *Order, history *history, report func(Decision)) *run {
+	r := &run{Exporter: e, order: order, history: history}
+	r.report = report
+	// Where exports run already there may be no room: then one start tells it, and eight need not be tried in vain.
+	if history.running > 0 {
+		r.first = newGate()
+	}
+	return r
+}
+
+// carryOut does what has been decided, decides about the images, and starts what is to be exported.
+func (r *run) carryOut(ctx context.Context, read snapshot, decisions []Decision) {
 	var announcements []Decision // side by side, since telling them may take its time
 	var candidates []*candidate
 	deliver := func(d Decision) {
@@ -32,35 +75,21 @@ func (e *Exporter) Run(ctx context.Context, order Order, report func(Decision)) 
 			announcements = append(announcements, d)
 			return
 		}
-		report(d)
+		r.report(d)
 	}
-	for _, name := range order.unseenImages(read, e.Place) {
-		deliver(r.decideUnseen(name))
+	for _, d := range decisions {
+		deliver(d)
 	}
 	for _, image := range read.images {
-		c := newCandidate(&order, e.Place, read.history, image, read.tags[image.Name])
+		c := newCandidate(r.order, r.Place, r.history, image, read.tags[image.Name])
 		if made := c.decide(); !made || c.Action == Export {
 			candidates = append(candidates, c)
 			continue
 		}
 		deliver(c.Decision)
 	}
-	inParallel(announcements, report)
+	inParallel(announcements, r.report)
 	inParallel(candidates, func(c *candidate) { r.startOne(ctx, c) })
-	r.resolve(ctx)
-	return nil
-}
-
-// run is what the images of one order share while they are started.
-type run struct {
-	*Exporter
-	order   *Order
-	history *history
-	report  func(Decision)
-
-	mutex  sync.Mutex
-	halt   string        // why nothing more is started in this run
-	unsure []failedStart // for one look-up together
 }
 
 func (r *run) decideUnseen(name string) Decision {
@@ -77,24 +106,36 @@ func (r *run) startOne(ctx context.Context, c *candidate) {
 		r.report(c.Decision)
 		return
 	}
-	if reason := r.halted(ctx); reason != "" {
-		r.wait(c, reason)
-		return
+	if r.tryStart(ctx, c) {
+		r.report(c.Decision)
+	}
+}
+
+// tryStart starts an export when the gate lets it through, and tells whether there is a decision to report
+// now.
+func (r *run) tryStart(ctx context.Context, c *candidate) bool {
+	defer r.first.pass()()
+	if halt := r.halted(ctx); halt.reason != "" {
+		c.Awaits = halt.awaits
+		return c.because(Wait, halt.reason) == decided
 	}
 	task, refusal := r.start(ctx, c)
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
 	if refusal != nil {
 		r.keep(failedStart{c.Decision, refusal})
-		return
+		return false
 	}
+	r.started++
 	c.Task, c.TaskID = &task, task.ID
-	r.report(c.Decision)
+	return true
 }
 
 // readTagsFor reads the tags on which the decision hangs, and makes it. Where they cannot be read it reports what becomes of the
 // image then, and returns false.
 func (r *run) readTagsFor(ctx context.Context, c *candidate) bool {
 	if ctx.Err() != nil {
-		r.wait(c, noTime)
+		r.wait(c, Room, noTime)
 		return false
 	}
 	read, err := r.readTags(ctx, c.image.Name)
@@ -107,7 +148,7 @@ func (r *run) readTagsFor(ctx context.Context, c *candidate) bool {
 	case isNotFound(err):
 		r.report(r.decideUnseen(c.image.Name))
 	case isRefusal && refusal.Temporary():
-		r.wait(c, "its tags cannot be read: "+err.Error())
+		r.wait(c, Calm, "its tags cannot be read: "+err.Error())
 	case r.history.own[c.imageARN] != nil:
 		r.report(announceOwn(c.image.Name, r.history.own[c.imageARN])) // it needs no tags to be told
 	default:
@@ -116,7 +157,8 @@ func (r *run) readTagsFor(ctx context.Context, c *candidate) bool {
 	return false
 }
 
-func (r *run) wait(c *candidate, reason string) {
+func (r *run) wait(c *candidate, awaits Awaited, reason string) {
+	c.Awaits = awaits
 	c.because(Wait, reason)
 	r.report(c.Decision)
 }
@@ -124,21 +166,19 @@ func (r *run) wait(c *candidate, reason string) {
 const noTime = "no time left in this run"
 
 // halted says why nothing more may be started, or nothing.
-func (r *run) halted(ctx context.Context) string {
+func (r *run) halted(ctx context.Context) halt {
 	if ctx.Err() != nil {
-		return noTime
+		return halt{noTime, Room}
 	}
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	return r.halt
 }
 
-// keep keeps a start that failed for the look-up at the end.
+// keep keeps a start that failed for the look-up at the end. The caller holds the mutex.
 func (r *run) keep(failed failedStart) {
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
 	if failed.refusal.kind == limited {
-		r.halt = failed.refusal.Error()
+		r.halt = halt{failed.refusal.Error(), failed.awaits()}
 	}
 	r.unsure = append(r.unsure, failed)
 }

@@ -119,7 +119,7 @@ func TestTagsOfAStart(t *testing.T) {
 			var got []Decision
 			order := Order{Trigger: nightly, Selection: selected(t, []string{"win"}, nil), Name: nameTemplate(t, "{image}-{created}"),
 				StackTags: map[string]string{"Owner": "it"}}
-			if err := appStream.exporter().Run(t.Context(), order, func(d Decision) { got = append(got, d) }); err != nil {
+			if _, err := appStream.exporter().Run(t.Context(), order, func(d Decision) { got = append(got, d) }); err != nil {
 				t.Fatal(err)
 			}
 			if len(got) != 1 || got[0].Task == nil {
@@ -143,7 +143,7 @@ func TestListingWithoutAnEnd(t *testing.T) {
 	order := Order{Trigger: nightly, Sweep: true, Name: nameTemplate(t, "{image}")}
 	_, imagesErr := exporter().allImages(t.Context())
 	tasksErr := exporter().eachTask(t.Context(), func(Task) {})
-	runErr := exporter().Run(t.Context(), order, func(d Decision) { t.Errorf("reported: %+v", d) })
+	_, runErr := exporter().Run(t.Context(), order, func(d Decision) { t.Errorf("reported: %+v", d) })
 	for what, err := range map[string]error{"images": imagesErr, "tasks": tasksErr, "a run": runErr} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want %q in it", what, err, want)

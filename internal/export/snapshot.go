@@ -8,6 +8,8 @@ import (
 	"sync"
 )
 
+const unreadable = "cannot read AppStream's images and export tasks"
+
 // snapshot is what AppStream said at one time: the images of this account that may be meant, those asked for that are not there,
 // the tasks it remembers, and the tags of the images that were asked for by name.
 type snapshot struct {
@@ -24,34 +26,34 @@ func (e *Exporter) readAppStream(ctx context.Context, order Order) (snapshot, er
 		read                snapshot
 		imagesErr, tasksErr error
 	)
-	names, namesOnly := order.Only, true
-	if names == nil {
-		names, namesOnly = order.Selection.Names()
-	}
-	byName := namesOnly && len(names) <= imagesPage
+	names, namesOnly := order.Selection.Names()
 	wait.Go(func() {
-		if byName {
-			read.images, read.notFound, imagesErr = e.imagesNamed(ctx, names)
+		if namesOnly && len(names) <= imagesPage {
+			read, imagesErr = e.readImages(ctx, names)
 			return
 		}
 		read.images, imagesErr = e.allImages(ctx)
 		read.notFound = without(names, read.images)
-		if order.Only != nil {
-			wanted := setOf(names)
-			read.images = slices.DeleteFunc(read.images, func(i Image) bool { return !wanted[i.Name] })
-		}
 	})
-	wait.Go(func() { read.history, tasksErr = e.readHistory(ctx, order.Trigger) })
-	if byName {
-		// An image's ARN follows from its name, so its tags need not wait for the look at the image. What goes
-		// wrong here is asked again, and reported, when the tags are needed.
-		wait.Go(func() { read.tags = e.readTagsOf(ctx, names) })
-	}
+	var history *history
+	wait.Go(func() { history, tasksErr = e.readHistory(ctx, order.Trigger, nil) })
 	wait.Wait()
+	read.history = history
 	if err := cmp.Or(imagesErr, tasksErr); err != nil {
-		return snapshot{}, fmt.Errorf("cannot read AppStream's images and export tasks: %w", err)
+		return snapshot{}, fmt.Errorf("%s: %w", unreadable, err)
 	}
 	return read, nil
+}
+
+// readImages reads a page of images by name and their tags, both at the same time.
+func (e *Exporter) readImages(ctx context.Context, names []string) (read snapshot, err error) {
+	var wait sync.WaitGroup
+	wait.Go(func() { read.images, read.notFound, err = e.imagesNamed(ctx, names) })
+	// An image's ARN follows from its name, so its tags need not wait for the look at the image. What goes
+	// wrong here is asked again, and reported, when the tags are needed.
+	wait.Go(func() { read.tags = e.readTagsOf(ctx, names) })
+	wait.Wait()
+	return read, err
 }
 
 func setOf(names []string) map[string]bool {

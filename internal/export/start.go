@@ -51,29 +51,50 @@ type failedStart struct {
 	refusal *Refusal
 }
 
-// resolve looks up, once for all, what became of the starts that failed: a task may be there all the same, its
-// answer lost, or a twin was faster.
-func (r *run) resolve(ctx context.Context) {
-	doubtful := func(f failedStart) bool { return f.refusal.kind != limited }
-	var now *history
-	var err error
-	if slices.ContainsFunc(r.unsure, doubtful) {
-		now, err = r.readHistory(ctx, r.order.Trigger)
+// conclude looks up, once for all, what became of the starts that failed: a task may be there all the same, its
+// answer lost, or a twin was faster. The same look tells how many exports run where there was no room for more.
+func (r *run) conclude(ctx context.Context) Capacity {
+	capacity := Capacity{Running: r.history.running + r.started, Limit: r.order.Limit}
+	if capacity.Limit < r.history.running {
+		capacity.Limit = 0 // more ran than it allows, so it was raised
+	}
+	if len(r.unsure) == 0 {
+		return capacity
+	}
+	now, err := r.readHistory(ctx, r.order.Trigger, r.order.Only)
+	if err == nil {
+		capacity.Running = now.running
+	}
+	if slices.ContainsFunc(r.unsure, failedStart.noRoom) {
+		capacity.Limit = capacity.Running
 	}
 	for _, failed := range r.unsure {
 		r.report(r.becameOf(failed, now, err))
 	}
+	return capacity
+}
+
+// noRoom tells whether it was refused since as many exports run as AppStream allows.
+func (f failedStart) noRoom() bool { return f.refusal.Code == limitExceeded }
+
+func (f failedStart) awaits() Awaited {
+	if f.noRoom() {
+		return Room
+	}
+	return Calm
 }
 
 // becameOf is the decision about a start that failed, by the tasks that are there now.
 func (r *run) becameOf(failed failedStart, now *history, readErr error) Decision {
 	d := failed.Decision
 	if failed.refusal.kind == limited {
-		d.Action, d.Reason = Wait, failed.refusal.Error() // a quota refuses before anything is made
+		d.Action, d.Reason, d.Awaits = Wait, failed.refusal.Error(), failed.awaits() // a limit refuses before anything is made
 		return d
 	}
+	d.Awaits = Calm
 	if readErr != nil {
-		d.Action, d.Reason = Wait, fmt.Sprintf("the start failed (%s), and it cannot be seen whether it did", failed.refusal)
+		d.Action = Wait
+		d.Reason = fmt.Sprintf("the start failed (%s), and it cannot be seen whether it did", failed.refusal)
 		return d
 	}
 	imageARN := r.Place.ImageARN(d.ImageName)

@@ -52,13 +52,17 @@ func (e *Exporter) FindTwin(ctx context.Context, of Task) (twin Task, found bool
 // StartedBy tells whether the task is one that this very trigger started.
 func (t Task) StartedBy(by trigger.Trigger) bool { return t.Tags[tags.TriggerID] == by.ID }
 
-// readHistory reads all export tasks. They are not filtered: AppStream documents no names of filters.
-func (e *Exporter) readHistory(ctx context.Context, t trigger.Trigger) (*history, error) {
+// readHistory reads all export tasks. They are not filtered: AppStream documents no names of filters. A list need not tell a task's
+// tags, by which a trigger knows what it has started: such a task is read again, but for one of an image that is not among names,
+// where there are any.
+func (e *Exporter) readHistory(ctx context.Context, t trigger.Trigger, names []string) (*history, error) {
 	read := newHistory(t)
+	wanted := setOf(names)
 	var unclear []Task
 	err := e.eachTask(ctx, func(task Task) {
 		// What the trigger started is younger than the trigger.
-		if len(task.Tags) == 0 && (task.Created.IsZero() || task.Created.After(t.Time.Add(-clockSkew))) {
+		young := task.Created.IsZero() || task.Created.After(t.Time.Add(-clockSkew))
+		if len(task.Tags) == 0 && young && (names == nil || wanted[task.ImageName()]) {
 			unclear = append(unclear, task)
 			return
 		}
@@ -77,7 +81,7 @@ func (e *Exporter) readHistory(ctx context.Context, t trigger.Trigger) (*history
 	return read, nil
 }
 
-// readTasks reads each of the tasks again: a list need not tell a task's tags, by which a trigger knows what it has started.
+// readTasks reads each of the tasks again, in their order.
 func (e *Exporter) readTasks(ctx context.Context, listed []Task) ([]Task, error) {
 	var mutex sync.Mutex
 	var errs []error

@@ -14,8 +14,8 @@ const visibleAfter = 15 * time.Minute
 // unseenImages are the images that this order has to do with and that AppStream does not show: those asked for by name, and
 // those whose export this very trigger started before they were deleted.
 func (o Order) unseenImages(read snapshot, place Place) []string {
-	if o.Only != nil || len(read.history.own) == 0 {
-		return read.notFound // of a request, the others were announced when those that are left were queued
+	if len(read.history.own) == 0 {
+		return read.notFound
 	}
 	names := slices.Clone(read.notFound)
 	known := setOf(names)
@@ -47,7 +47,7 @@ func (o Order) decideNotFound(name string, place Place, now time.Time) Decision 
 	case !o.named(name):
 		d.Action, d.Reason = Skip, "the image was not found"
 	case o.Trigger.AnnouncesImage() && now.Sub(o.Trigger.Time) < visibleAfter:
-		d.Action, d.Reason = Wait, "the image cannot be seen yet"
+		d.Action, d.Reason, d.Awaits = Wait, "the image cannot be seen yet", AvailableImage
 	default:
 		d.Action, d.Reason = Reject, "the image was not found"
 		d.Hint = fmt.Sprintf("Check the name: account %s has no AppStream image of that name of its own in %s. "+

@@ -32,7 +32,7 @@ func (h *Handler) announceStart(ctx context.Context, t trigger.Trigger, imageNam
 	}
 	err := h.deliver(ctx, t, h.startedDocument(t, imageName, task))
 	if err == nil {
-		err = h.queue.Send(ctx, item, item.Delay(now))
+		err = h.queue.Send(ctx, item, watchDelay(item, now))
 	}
 	if err != nil {
 		return fmt.Errorf("task %s exports %s, and nobody follows it: %w", item.Watch.TaskID, imageName, err)
@@ -77,7 +77,7 @@ func (h *Handler) deliver(ctx context.Context, t trigger.Trigger, document notif
 		"imageName", document.ImageName, "triggerId", t.ID, "error", publishErr.Error())
 	now := h.now()
 	item := work.Item{Trigger: t, Since: now, Deadline: now.Add(h.config.WaitDeadline), Notice: &document}
-	if err := h.queue.Send(ctx, item, item.Delay(now)); err != nil {
+	if err := h.queue.Send(ctx, item, noticeDelay(item, now)); err != nil {
 		return errors.Join(publishErr, err)
 	}
 	return nil

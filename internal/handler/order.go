@@ -6,16 +6,18 @@ import (
 	"appstream-ami-exporter/internal/export"
 	"appstream-ami-exporter/internal/tags"
 	"appstream-ami-exporter/internal/trigger"
+	"appstream-ami-exporter/internal/work"
 )
 
 // newOrder completes what a trigger asks for with what the stack decided. Its error names everything about the spec that
 // cannot be.
-func (h *Handler) newOrder(t trigger.Trigger, spec trigger.Spec, only []string) (export.Order, error) {
-	c := h.config
+func (h *Handler) newOrder(t trigger.Trigger, request work.Request) (export.Order, error) {
+	c, spec := h.config, request.Spec
 	order := export.Order{
 		Trigger:       t,
 		Selection:     c.Selection,
-		Only:          only,
+		Only:          request.Only,
+		Limit:         request.Limit,
 		Name:          c.Name,
 		Description:   c.Description,
 		StackTags:     c.Tags,

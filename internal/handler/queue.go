@@ -76,20 +76,41 @@ func (h *Handler) moveToDeadLetterQueue(ctx context.Context, record trigger.Reco
 // process handles one message. Where the work is not done, the message is kept: it comes again after its delay, and where even
 // that cannot be said to SQS, after the queue's own visibility timeout.
 func (h *Handler) process(ctx context.Context, record trigger.Record, item work.Item) (done bool) {
+	var delay time.Duration
 	switch phase := h.phaseOf(record, item); {
 	case item.Request != nil:
-		done = h.request(ctx, item, phase)
+		done, delay = h.request(ctx, item, phase)
 	case item.Watch != nil:
 		done = h.watch(ctx, item, phase)
+		delay = watchDelay(item, h.now())
 	default:
 		done = h.republish(ctx, record, item)
+		delay = noticeDelay(item, h.now())
 	}
-	if done {
+	if done || h.renewed(ctx, record, item, delay) {
 		return true
 	}
-	if err := h.queue.Postpone(ctx, record.ReceiptHandle, item.Delay(h.now())); err != nil {
+	if err := h.queue.Postpone(ctx, record.ReceiptHandle, delay); err != nil {
 		h.log.WarnContext(ctx, "a work message comes again after the queue's visibility timeout",
 			"messageId", record.MessageID, "triggerId", item.Trigger.ID, "error", err.Error())
 	}
 	return false
+}
+
+// renewed sends a message anew that has been received half as often as it may be, so that SQS never moves it to the dead-letter
+// queue: looks every minute for a week are ten thousand. The old message is deleted when the batch is finished. Should the process
+// die before, there are two, which does no harm: each finds what the other has started as the trigger's own, and what is told
+// twice has the same id. A notification is not renewed, so that one that SNS never takes comes to an end.
+func (h *Handler) renewed(ctx context.Context, record trigger.Record, item work.Item, delay time.Duration) bool {
+	if item.Notice != nil || record.Receives < h.config.MaxReceiveCount/2 {
+		return false
+	}
+	if err := h.queue.Send(ctx, item, delay); err != nil {
+		h.log.WarnContext(ctx, "a work message cannot be renewed yet",
+			"messageId", record.MessageID, "receives", record.Receives, "triggerId", item.Trigger.ID, "error", err.Error())
+		return false
+	}
+	h.log.InfoContext(ctx, "a work message is renewed",
+		"messageId", record.MessageID, "receives", record.Receives, "triggerId", item.Trigger.ID)
+	return true
 }

@@ -88,9 +88,11 @@ type tally struct {
 	skipped  int
 	others   int     // of those skipped, the ones that the selection does not mean
 	problems []error // what could be neither published nor queued
+	awaited  awaited
+	capacity export.Capacity
 }
 
-func (t *tally) add(d export.Decision) {
+func (t *tally) add(d export.Decision, by trigger.Trigger) {
 	entry := Entry{ImageName: d.ImageName, AMIName: d.AMIName, TaskID: d.TaskID, Reason: d.Reason, Hint: d.Hint}
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
@@ -108,6 +110,7 @@ func (t *tally) add(d export.Decision) {
 		t.reply.Started = append(t.reply.Started, entry)
 	case export.Wait:
 		t.reply.Waiting = append(t.reply.Waiting, entry)
+		t.awaited.add(d, by.Time)
 	case export.Reject:
 		t.reply.Rejected = append(t.reply.Rejected, entry)
 	default:

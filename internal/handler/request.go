@@ -3,44 +3,48 @@ package handler
 import (
 	"context"
 	"errors"
+	"time"
 
 	"appstream-ami-exporter/internal/work"
 )
 
 // request plans what is left of a request again and starts what can be started now.
-func (h *Handler) request(ctx context.Context, item work.Item, phase phase) (done bool) {
-	order, err := h.newOrder(item.Trigger, item.Request.Spec, item.Request.Only)
+func (h *Handler) request(ctx context.Context, item work.Item, phase phase) (done bool, delay time.Duration) {
+	now := h.now()
+	delay = requestDelay(item, awaited{}, now)
+	order, err := h.newOrder(item.Trigger, *item.Request)
 	if err != nil {
 		// It was checked when it came; only a change of the stack in between can have made it impossible.
-		return h.giveUp(ctx, item, item.Request.Only, nil, err.Error())
+		return h.giveUp(ctx, item, item.Request.Only, nil, err.Error()), delay
 	}
 	tally, err := h.run(ctx, order)
 	if err != nil {
 		h.log.WarnContext(ctx, "the request waits", "triggerId", item.Trigger.ID, "reason", err.Error())
-		return phase.givesUpOn(err) && h.giveUp(ctx, item, item.Request.Only, nil, err.Error())
+		return phase.givesUpOn(err) && h.giveUp(ctx, item, item.Request.Only, nil, err.Error()), delay
 	}
 	reply := tally.done()
 	h.summarise(ctx, order.Trigger, reply)
 	if err := errors.Join(tally.problems...); err != nil {
 		h.log.ErrorContext(ctx, "the request comes again to hand over what it started", "triggerId", item.Trigger.ID, "error", err.Error())
-		return false
+		return false, delay
 	}
 	waiting := names(reply.Waiting)
+	next := tally.onward(item, now)
 	switch {
 	case len(waiting) == 0:
-		return true
+		return true, 0
 	case phase != inTime:
-		return h.giveUp(ctx, item, waiting, reply.Waiting, "")
-	case len(waiting) == len(item.Request.Only):
-		return false
+		return h.giveUp(ctx, item, waiting, reply.Waiting, ""), delay
+	case len(waiting) == len(item.Request.Only) && next.Request.Limit == item.Request.Limit:
+		return false, requestDelay(item, tally.awaited, now)
 	}
 	// Some are done, so the request shrinks to the others. Were it kept whole, it would find its own tasks each
-	// time and tell of them again.
-	if err := h.sendRest(ctx, item, waiting, h.now()); err != nil {
+	// time and tell of them again. Nor could a message that is kept remember what was learned.
+	if err := h.sendRest(ctx, next, waiting, tally.awaited); err != nil {
 		h.log.ErrorContext(ctx, "the request comes again whole", "triggerId", item.Trigger.ID, "error", err.Error())
-		return false
+		return false, delay
 	}
-	return true
+	return true, 0
 }
 
 // giveUp tells of each image that it was not started in time.

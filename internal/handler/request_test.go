@@ -48,7 +48,7 @@ func TestWhatWaits(t *testing.T) {
 		Request: &work.Request{
 			Spec: trigger.Spec{Images: []string{"build*"}, AMINameTemplate: "{image}-x", AMIDescription: "d",
 				Tags: map[string]string{"Ticket": "7"}},
-			Only: []string{"building"},
+			Only: []string{"building"}, Progress: two,
 		},
 	}
 	items := n.queued()
@@ -60,7 +60,7 @@ func TestWhatWaits(t *testing.T) {
 			delays = append(delays, call.Param("DelaySeconds"))
 		}
 	}
-	check(t, "delays", []string{"60", "120"}, delays)
+	check(t, "delays", []string{"60", "900"}, delays)
 }
 
 // Once AppStream's limit is reached, only what needs an export waits for one, under the name that its AMI will have.
@@ -110,6 +110,7 @@ func TestRequestShrinks(t *testing.T) {
 	n.pass(10 * time.Minute)
 	check(t, "kept when one is started", nil, n.batch(2, item))
 	want := requestItem("a", "c")
+	want.Request.Progress = two.Add(20 * time.Minute)
 	left := n.queued()[1]
 	check(t, "what is left", want, left)
 
@@ -143,7 +144,9 @@ func TestRequestThatCannotShrink(t *testing.T) {
 	n.gateway.SetFault(nil)
 	check(t, "kept when it can", nil, n.batch(2, item))
 	check(t, "tasks", 1, len(n.stream.Tasks()))
-	check(t, "what is left", requestItem("b"), n.queued()[2])
+	want := requestItem("b")
+	want.Request.Progress = two
+	check(t, "what is left", want, n.queued()[2])
 	// The start is told again, under the same id.
 	check(t, "told", []string{taskID(1) + ":EXPORTING", taskID(1) + ":EXPORTING"}, n.ids())
 }
@@ -586,4 +589,94 @@ func TestLargestRequest(t *testing.T) {
 	if largest > 262_144 {
 		t.Errorf("a message has %d bytes, SQS takes 262144", largest)
 	}
+}
+
+// actions are what was called since there were so many calls.
+func (n *night) actions(since int) (actions []string) {
+	for _, call := range n.gateway.Calls()[since:] {
+		actions = append(actions, call.Action)
+	}
+	slices.Sort(actions)
+	return actions
+}
+
+// limited is a request in the queue that knows how many exports may run.
+func limited(limit int, only ...string) work.Item {
+	item := requestItem(only...)
+	item.Request.Limit = limit
+	return item
+}
+
+// While as many exports run as may, a look costs one listing of the tasks; whatever is left waits unread.
+func TestNoRoomCostsOneListing(t *testing.T) {
+	t.Parallel()
+	n := newNight(t)
+	n.begin("base")
+	n.put("a", "b")
+	n.build("c")
+	before := len(n.gateway.Calls())
+	check(t, "kept", []int{0}, n.batch(1, limited(1, "a", "b", "c")))
+	check(t, "calls", []string{"ChangeMessageVisibility", "ListExportImageTasks"}, n.actions(before))
+	calls := n.gateway.Calls()
+	check(t, "looked at again", "60", calls[len(calls)-1].Param("VisibilityTimeout"))
+}
+
+// What AppStream refuses for its limit is tried once, and remembered.
+func TestLimitIsLearned(t *testing.T) {
+	t.Parallel()
+	n := newNight(t)
+	n.begin("base")
+	n.put("a", "b", "c")
+	n.refuse(400, "LimitExceededException", "CreateExportImageTask")
+	check(t, "kept", nil, n.batch(1, requestItem("a", "b", "c")))
+	check(t, "starts", 2, n.calls("CreateExportImageTask")) // the one of base, and one in vain
+	queued := n.queued()
+	check(t, "what is left", limited(1, "a", "b", "c"), queued[len(queued)-1])
+
+	// Once it is known, one export that has ended makes room for one, and one more is tried.
+	n.pass(time.Hour)
+	n.gateway.SetFault(nil)
+	before := len(n.gateway.Calls())
+	check(t, "kept", nil, n.batch(1, limited(1, "a", "b", "c")))
+	queued = n.queued()
+	want := limited(1, "c")
+	want.Request.Progress = two.Add(time.Hour)
+	check(t, "what is left", want, queued[len(queued)-1])
+	check(t, "calls", []string{
+		"CreateExportImageTask", "CreateExportImageTask", "DescribeImages", "ListExportImageTasks", "ListTagsForResource", "ListTagsForResource",
+		"Publish", "Publish", "SendMessage", "SendMessage", "SendMessage",
+	}, n.actions(before))
+
+	// More run than were thought to be let: the limit was raised, and is not known any more.
+	n.pass(time.Minute)
+	n.put("d", "e")
+	check(t, "kept", nil, n.batch(1, limited(1, "c", "d", "e")))
+	check(t, "tasks", 6, len(n.stream.Tasks()))
+}
+
+// An image that waits for room does not keep what its own trigger has started from being told.
+func TestOwnStartIsToldWithoutRoom(t *testing.T) {
+	t.Parallel()
+	n := newNight(t)
+	n.begin("base")
+	n.put("a")
+	check(t, "kept", nil, n.batch(1, limited(1, "base", "a")))
+	check(t, "told", []string{taskID(1) + ":EXPORTING", taskID(1) + ":EXPORTING"}, n.ids())
+	queued := n.queued()
+	check(t, "what is left", []string{"a"}, queued[len(queued)-1].Request.Only)
+}
+
+// Images that cannot be read keep the others waiting, but not from being asked for again.
+func TestOneOddImageDoesNotTakeTheRoom(t *testing.T) {
+	t.Parallel()
+	n := newNight(t)
+	n.begin("base")
+	n.build("a")
+	n.put("c")
+	n.pass(time.Hour)
+	n.put("base2")
+	check(t, "kept", nil, n.batch(1, limited(1, "a", "b", "c")))
+	check(t, "tasks", 2, len(n.stream.Tasks()))
+	queued := n.queued()
+	check(t, "what is left", []string{"a"}, queued[len(queued)-1].Request.Only)
 }

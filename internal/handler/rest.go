@@ -16,7 +16,7 @@ import (
 const roomForNames = 30_000
 
 // sendRest queues the images that wait, in as many messages as it takes.
-func (h *Handler) sendRest(ctx context.Context, request work.Item, names []string, now time.Time) error {
+func (h *Handler) sendRest(ctx context.Context, request work.Item, names []string, awaited awaited) error {
 	var problems []error
 	for len(names) > 0 {
 		count, size := 0, 0
@@ -25,11 +25,24 @@ func (h *Handler) sendRest(ctx context.Context, request work.Item, names []strin
 			count++
 		}
 		item := request
-		item.Request = &work.Request{Spec: narrow(request.Request.Spec, names[:count]), Only: names[:count]}
-		problems = append(problems, h.queue.Send(ctx, item, item.Delay(now)))
+		rest := *request.Request
+		rest.Spec, rest.Only = narrow(rest.Spec, names[:count]), names[:count]
+		item.Request = &rest
+		problems = append(problems, h.queue.Send(ctx, item, requestDelay(item, awaited, h.now())))
 		names = names[count:]
 	}
 	return errors.Join(problems...)
+}
+
+// onward is the request with what this run has learned for the next one.
+func (t *tally) onward(request work.Item, now time.Time) work.Item {
+	next := *request.Request
+	next.Limit = t.capacity.Limit
+	if len(t.reply.Started) > 0 {
+		next.Progress = now
+	}
+	request.Request = &next
+	return request
 }
 
 // narrow leaves out the names that a spec no longer means where only these images are left of it: a request may name more

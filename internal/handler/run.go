@@ -16,9 +16,9 @@ func (h *Handler) run(ctx context.Context, order export.Order) (*tally, error) {
 	defer cancel()
 	tally := &tally{}
 	// Announcing uses the whole of the invocation's time, starting only what the reserve leaves.
-	err := h.exporter.Run(starting, order, func(d export.Decision) {
+	capacity, err := h.exporter.Run(starting, order, func(d export.Decision) {
 		h.logDecision(ctx, order, d)
-		tally.add(d)
+		tally.add(d, order.Trigger)
 		if order.DryRun {
 			return
 		}
@@ -32,6 +32,8 @@ func (h *Handler) run(ctx context.Context, order export.Order) (*tally, error) {
 	if err == nil && !order.DryRun {
 		h.count(order, tally)
 	}
+	tally.capacity = capacity
+	tally.awaited.room = tally.awaited.room && capacity.Running > 0
 	return tally, err
 }
 

@@ -12,16 +12,16 @@ import (
 // trigger handles a schedule, an image-ready event or a request: what can be started now is started and announced,
 // the rest goes to the queue.
 func (h *Handler) trigger(ctx context.Context, input trigger.Input) (any, error) {
-	order, err := h.newOrder(input.Trigger, input.Spec, nil)
-	if err != nil {
-		return nil, &InvalidInput{err}
-	}
 	now := h.now()
 	request := work.Item{
 		Trigger:  input.Trigger,
 		Since:    now,
 		Deadline: now.Add(h.config.WaitDeadline),
 		Request:  &work.Request{Spec: input.Spec},
+	}
+	order, err := h.newOrder(input.Trigger, *request.Request)
+	if err != nil {
+		return nil, &InvalidInput{err}
 	}
 	tally, err := h.run(ctx, order)
 	if err != nil {
@@ -30,9 +30,9 @@ func (h *Handler) trigger(ctx context.Context, input trigger.Input) (any, error)
 		}
 		// AppStream may be out for longer than Lambda repeats an event, so the whole request waits in the queue.
 		h.log.WarnContext(ctx, "the whole request waits", "triggerId", order.Trigger.ID, "reason", err.Error())
-		send := func() error { return h.queue.Send(ctx, request, request.Delay(now)) }
+		send := func() error { return h.queue.Send(ctx, request, requestDelay(request, awaited{}, now)) }
 		if images, only := order.Selection.Names(); only && !order.Sweep { // the request names them, and may be larger than a message
-			send = func() error { return h.sendRest(ctx, request, images, now) }
+			send = func() error { return h.sendRest(ctx, request, images, awaited{}) }
 		}
 		if err := send(); err != nil {
 			return nil, &NotHandedOver{err}
@@ -44,7 +44,7 @@ func (h *Handler) trigger(ctx context.Context, input trigger.Input) (any, error)
 	reply := tally.done()
 	reply.Trigger, reply.DryRun = &input.Trigger, order.DryRun
 	if !order.DryRun {
-		tally.problem(h.sendRest(ctx, request, names(reply.Waiting), now))
+		tally.problem(h.sendRest(ctx, tally.onward(request, now), names(reply.Waiting), tally.awaited))
 	}
 	h.summarise(ctx, order.Trigger, reply)
 	if err := errors.Join(tally.problems...); err != nil {

@@ -79,7 +79,7 @@ func (h *Handler) handleCompleted(ctx context.Context, item work.Item, task expo
 	onlyMark := *item.Watch
 	onlyMark.EndPublished = true
 	item.Watch = &onlyMark
-	if err := h.queue.Send(ctx, item, item.Delay(h.now())); err != nil {
+	if err := h.queue.Send(ctx, item, watchDelay(item, h.now())); err != nil {
 		log.ErrorContext(ctx, "the watch comes again to mark the image", "error", err.Error())
 		return false
 	}

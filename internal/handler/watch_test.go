@@ -56,7 +56,7 @@ func TestWatchUntilTheEnd(t *testing.T) {
 	for _, call := range n.gateway.Calls()[before:] {
 		calls = append(calls, call.Action+" "+call.Param("TaskId")+call.Param("ReceiptHandle")+" "+call.Param("VisibilityTimeout"))
 	}
-	check(t, "calls", []string{"GetExportImageTask " + taskID(1) + " ", "ChangeMessageVisibility handle-0 300"}, calls)
+	check(t, "calls", []string{"GetExportImageTask " + taskID(1) + " ", "ChangeMessageVisibility handle-0 75"}, calls)
 
 	n.pass(64 * time.Second)
 	check(t, "kept", nil, n.batch(2, watch))
@@ -197,7 +197,7 @@ func TestWatchGivenUp(t *testing.T) {
 		{"a moment before the deadline", exportDeadline - time.Second, 1, nil, ""},
 		{"at the deadline", exportDeadline, 1, nil, "the task is still EXPORTING; followed for 48h"},
 		{"long after", 3 * exportDeadline, 1, nil, "the task is still EXPORTING; followed for 144h"},
-		{"few receives left", 5 * time.Hour, 995, nil, ""},
+		{"few receives left", 5 * time.Hour, 995, func(n *night) { n.refuse(503, "ServiceUnavailable", "SendMessage") }, ""},
 		{"as good as no receives left", 5 * time.Hour, 996, nil, "the task is still EXPORTING; followed for 5h"},
 		{"no receives left", 5 * time.Hour, 1000, nil, "the task is still EXPORTING; followed for 5h"},
 		{"not to be seen, before the deadline", time.Hour, 1, func(n *night) {
@@ -490,7 +490,7 @@ func TestBatchOfWatches(t *testing.T) {
 // The delay until the next look grows with the age of the task and stays within SQS's limits.
 func TestDelaysOfAWatch(t *testing.T) {
 	t.Parallel()
-	for after, want := range map[time.Duration]string{0: "60", 8 * time.Minute: "60", 40 * time.Minute: "300", 2 * time.Hour: "900",
+	for after, want := range map[time.Duration]string{0: "60", 8 * time.Minute: "60", 40 * time.Minute: "75", 2 * time.Hour: "225",
 		40 * time.Hour: "900"} {
 		n := newNight(t)
 		n.stream.SetOutcome("base", emulator.Outcome{End: types.ExportImageTaskStateExporting})
@@ -511,5 +511,46 @@ func TestKeptWithoutADelay(t *testing.T) {
 	check(t, "kept", []int{0}, n.batch(1, watch))
 	if !strings.Contains(n.log.String(), "a work message comes again after the queue's visibility timeout") {
 		t.Error("the log does not say so")
+	}
+}
+
+// A message that has been received half as often as it may be is sent anew, and then let go; where that fails, it stays.
+func TestRenewedInTime(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name     string
+		receives int
+		refused  bool
+		kept     []int
+		messages int // beside those that were there
+	}{
+		{"received often", 499, false, []int{0}, 0},
+		{"received half as often as it may be", 500, false, nil, 1},
+		{"received more often, since it could not be sent before", 900, false, nil, 1},
+		{"it cannot be sent", 500, true, []int{0}, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			n := newNight(t)
+			n.stream.SetOutcome("base", emulator.Outcome{End: types.ExportImageTaskStateExporting})
+			watch := n.begin("base")
+			n.build("building")
+			request := requestItem("building")
+			for _, item := range []work.Item{watch, request} {
+				before := n.queued()
+				n.pass(time.Hour)
+				if test.refused {
+					n.refuse(503, "ServiceUnavailable", "SendMessage")
+				}
+				check(t, "kept", test.kept, n.batch(test.receives, item))
+				n.gateway.SetFault(nil)
+				queued := n.queued()
+				check(t, "messages", len(before)+test.messages, len(queued))
+				if test.messages > 0 {
+					check(t, "message", item, queued[len(queued)-1])
+				}
+			}
+			check(t, "told", []string{taskID(1) + ":EXPORTING"}, n.ids())
+		})
 	}
 }

@@ -10,7 +10,6 @@ import (
 
 	"appstream-ami-exporter/internal/localaws/appstream"
 	"appstream-ami-exporter/internal/localaws/gateway"
-	"appstream-ami-exporter/internal/localaws/lambda"
 	"appstream-ami-exporter/internal/notify"
 )
 
@@ -141,29 +140,67 @@ func TestGivenUpWhileSNSIsDown(t *testing.T) {
 	})
 }
 
-// TestLongestDeadline has even the longest wait stay well below the receives after which SQS would drop the message.
+// neverRoom has one image wait for room that another never leaves.
+func neverRoom(w *world) {
+	neverEnding(w)
+	w.after(time.Hour, func() {
+		w.appStream.PutImage(appstream.Image{Name: "win-2"})
+		w.putEvent(imageEvent(w.t, "win-2", "event-2", time.Now()))
+	})
+}
+
+// TestLongestDeadline has even the longest wait stay well below the receives after which SQS would drop the message: it is sent
+// anew before. It does no harm when the process dies in between, so that there are two of it.
 func TestLongestDeadline(t *testing.T) {
-	for name, begin := range map[string]func(*world){"request": neverReady, "watch": neverEnding} {
-		t.Run(name, func(t *testing.T) {
-			inWorld(t, worldOptions{parameters: map[string]string{"WaitDeadlineHours": "168", "ExportDeadlineHours": "168"}}, func(t *testing.T, w *world) {
-				most := 0
-				w.options.done = func(lambda.Result) {
-					for _, m := range w.work.messages {
-						most = max(most, m.receives)
+	week := map[string]string{"WaitDeadlineHours": "168", "ExportDeadlineHours": "168"}
+	for _, test := range []struct {
+		name   string
+		begin  func(*world)
+		image  string
+		looks  int // at the least
+		killed bool
+	}{
+		{"request", neverReady, "win-1", 600, false},
+		{"watch", neverEnding, "win-1", 600, false},
+		{"request without room", neverRoom, "win-2", 5000, false},
+		{"request without room, killed while it is sent anew", neverRoom, "win-2", 5000, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			looks, kills := 0, 0
+			options := worldOptions{parameters: week, appStream: appstream.Options{MaxConcurrentExports: 1}}
+			options.observe = func(a *awaited) {
+				if a.call.Action == "GetExportImageTask" || a.call.Action == "ListExportImageTasks" {
+					looks++
+				}
+			}
+			options.fault = func(call gateway.Call) gateway.Effect {
+				anew := call.Action == "SendMessage" && strings.Contains(call.Param("MessageBody"), `"request"`) && looks > 100
+				if test.killed && anew && kills < 3 {
+					kills++
+					return gateway.Effect{Kind: gateway.KillAfter}
+				}
+				return gateway.Effect{}
+			}
+			inWorld(t, options, func(t *testing.T, w *world) {
+				test.begin(w)
+				w.settle(9 * 24 * time.Hour)
+				givenUp := map[string]int{}
+				for _, d := range w.documents() {
+					if d.ImageName == test.image && d.Type == notify.ExportGivenUp && strings.Contains(d.Summary, "168h") {
+						givenUp[d.ID]++
 					}
 				}
-				begin(w)
-				w.settle(8 * 24 * time.Hour)
-				documents := w.documents()
-				if len(documents) == 0 {
-					t.Fatal("nothing was told")
+				if len(givenUp) != 1 {
+					t.Errorf("that %s was given up after 168h was told as %v, want one thing: %+v", test.image, givenUp, w.documents())
 				}
-				last := documents[len(documents)-1]
-				if last.Type != notify.ExportGivenUp || !strings.Contains(last.Summary, "168h") {
-					t.Errorf("the last word is %+v, want that it was given up after 168h", last)
+				if w.work.mostReceives > 510 {
+					t.Errorf("a message was received %d times, want it sent anew at 500", w.work.mostReceives)
 				}
-				if most < 600 || most > 900 {
-					t.Errorf("the message was received %d times, want several hundred and safely less than 1000", most)
+				if looks < test.looks {
+					t.Errorf("there were %d looks, want more than %d, or the test shows nothing", looks, test.looks)
+				}
+				if test.killed != (kills > 0) || len(w.appStream.Tasks()) > 1 {
+					t.Errorf("%d kills, %d tasks", kills, len(w.appStream.Tasks()))
 				}
 				checkNothingLeft(t, w)
 			})

@@ -20,6 +20,8 @@ type queue struct {
 	sent       int
 	expired    []string // bodies that nobody took before the retention was over
 	buried     []string // bodies that were received too often
+
+	mostReceives int // of one message
 }
 
 type message struct {
@@ -86,6 +88,7 @@ func (q *queue) receive(limit int, w *world) (batch []*message) {
 	batch = batch[:min(limit, len(batch))]
 	for _, m := range batch {
 		m.receives++
+		q.mostReceives = max(q.mostReceives, m.receives)
 		m.handle = fmt.Sprintf("%s#%d", m.id, m.receives)
 		m.received, m.visibleAt = now, now.Add(q.VisibilityTimeout)
 		w.comesBack(m)

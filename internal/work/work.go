@@ -27,6 +27,10 @@ type Request struct {
 	Spec trigger.Spec `json:"ask"`
 	// Only names the images that are left; nil where AppStream could not even be read yet.
 	Only []string `json:"only,omitempty"`
+	// Limit is how many exports AppStream was seen to run at a time; 0 is not known.
+	Limit int `json:"limit,omitempty"`
+	// Progress is when an export of it was last started; zero: none was yet.
+	Progress time.Time `json:"progress,omitzero"`
 }
 
 // Watch is a task whose end is to be told.
@@ -69,23 +73,3 @@ func Decode(body string) (Item, error) {
 	}
 	return item, nil
 }
-
-// Delay is how long to wait before the item is looked at again. It grows with the age of the item, so that what
-// is quick is told soon and what is slow costs little, without anything having to count the looks.
-func (i Item) Delay(now time.Time) time.Duration {
-	age := max(0, now.Sub(i.Since))
-	switch {
-	case i.Watch != nil:
-		return clamp(age/8, time.Minute, longestDelay) // an end is told within an eighth of its duration
-	case i.Request != nil:
-		return clamp(age/4, 2*time.Minute, longestDelay) // images take tens of minutes; AppStream's conflicts ask for minutes
-	default:
-		return clamp(age/4, 30*time.Second, longestDelay)
-	}
-}
-
-// longestDelay bounds the looks from below: at 15 minutes the longest deadline of 168 hours needs some
-// 700 receives, which is safely under the queue's 1,000. It is also the longest that SQS delays a new message.
-const longestDelay = 15 * time.Minute
-
-func clamp(d, low, high time.Duration) time.Duration { return min(max(d, low), high) }
