@@ -48,7 +48,6 @@ var elsewhere = map[string]string{
 	"make test":                       "these tests are part of it",
 	"make check":                      ".ci/run runs it after the tests",
 	"go test ./internal/docs -update": "these are the tests",
-	"make local":                      "it stays; the tests of cmd/local start and end it",
 }
 
 // What needs no AWS account works in a fresh checkout, just as it is written.
