@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// deployed is what AWS answers about a stack with which all is well.
-var deployed = map[string]string{
+// healthy is what AWS answers about a stack with which all is well.
+var healthy = map[string]string{
 	"sts:GetCallerIdentity": `<Arn>arn:aws:sts::123456789012:assumed-role/Admin/me</Arn>`,
 	"cloudformation:DescribeStacks": stackOf("CREATE_COMPLETE", map[string]string{
 		"HoursWithoutRun": "26", "ImageEvents": "ENABLED", "KmsKeyArn": "", "Schedule": "ENABLED",
@@ -54,7 +54,7 @@ var deployed = map[string]string{
 
 // ill is what AWS answers about a stack with which much is wrong.
 func ill() map[string]string {
-	answers := maps.Clone(deployed)
+	answers := maps.Clone(healthy)
 	maps.Copy(answers, map[string]string{
 		"cloudformation:DescribeStacks": stackOf("UPDATE_ROLLBACK_COMPLETE", map[string]string{
 			"HoursWithoutRun": "26", "ImageEvents": "ENABLED", "KmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/k", "Schedule": "ENABLED",

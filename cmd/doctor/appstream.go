@@ -5,10 +5,9 @@ import (
 	"errors"
 	"net"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/appstream"
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
+	"appstream-ami-exporter/internal/deployed"
 	"appstream-ami-exporter/internal/doctor"
 	"appstream-ami-exporter/internal/export"
 )
@@ -16,7 +15,7 @@ import (
 // tasks counts the export tasks that AppStream remembers. Other services have answered by now, so where its name is not known,
 // the Region has no AppStream.
 func (c clients) tasks(ctx context.Context) doctor.Answer[doctor.Tasks] {
-	tasks, err := c.listTasks(ctx)
+	tasks, err := deployed.ListTasks(ctx, c.appStream)
 	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
 		return doctor.Absent[doctor.Tasks]()
 	}
@@ -31,19 +30,3 @@ func (c clients) tasks(ctx context.Context) doctor.Answer[doctor.Tasks] {
 
 // ended tells whether AppStream does nothing more about a task.
 func ended(task types.ExportImageTask) bool { return export.Task{State: string(task.State)}.Ended() }
-
-// listTasks lists the tasks in AppStream's own order.
-func (c clients) listTasks(ctx context.Context) (tasks []types.ExportImageTask, err error) {
-	const most = 500 // tasks in a page
-	for input := (&appstream.ListExportImageTasksInput{MaxResults: aws.Int32(most)}); ; {
-		page, err := c.appStream.ListExportImageTasks(ctx, input)
-		if err != nil {
-			return nil, err
-		}
-		tasks = append(tasks, page.ExportImageTasks...)
-		if next := aws.ToString(page.NextToken); next == "" || next == aws.ToString(input.NextToken) {
-			return tasks, nil
-		}
-		input.NextToken = page.NextToken
-	}
-}

@@ -1,10 +1,7 @@
 package main
 
 import (
-	"time"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/appstream"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
@@ -41,9 +38,6 @@ type clients struct {
 	sts       *sts.Client
 }
 
-// answerLimit is how long to wait for the function, somewhat more than the longest that one invocation may take.
-const answerLimit = 910 * time.Second
-
 func newClients(cfg aws.Config) clients {
 	return clients{
 		appStream: appstream.NewFromConfig(cfg),
@@ -62,10 +56,4 @@ func newClients(cfg aws.Config) clients {
 		queues:    sqs.NewFromConfig(cfg),
 		sts:       sts.NewFromConfig(cfg),
 	}
-}
-
-// once waits for the function as long as it may run, and invokes it once: a second attempt would invoke it a second time.
-func once(o *lambda.Options) {
-	o.HTTPClient = awshttp.NewBuildableClient().WithTimeout(answerLimit)
-	o.Retryer = aws.NopRetryer{}
 }

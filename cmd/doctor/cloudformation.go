@@ -4,9 +4,7 @@ import (
 	"context"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
-
+	"appstream-ami-exporter/internal/deployed"
 	"appstream-ami-exporter/internal/doctor"
 	"appstream-ami-exporter/internal/terminal"
 )
@@ -24,17 +22,7 @@ func (c clients) deployment(ctx context.Context, name, region string) (doctor.De
 }
 
 // resources are what CloudFormation has made, by their logical ids.
-func (c clients) resources(ctx context.Context, stack string) doctor.Answer[map[string]doctor.Resource] {
-	resources := map[string]doctor.Resource{}
-	pages := cloudformation.NewListStackResourcesPaginator(c.stacks, &cloudformation.ListStackResourcesInput{StackName: &stack})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return answer(resources, err, "cloudformation:ListStackResources")
-		}
-		for _, r := range page.StackResourceSummaries {
-			resources[aws.ToString(r.LogicalResourceId)] = doctor.Resource{Type: aws.ToString(r.ResourceType), PhysicalID: aws.ToString(r.PhysicalResourceId)}
-		}
-	}
-	return doctor.Given(resources)
+func (c clients) resources(ctx context.Context, stack string) doctor.Answer[map[string]deployed.Resource] {
+	resources, err := deployed.Resources(ctx, c.stacks, stack)
+	return answer(resources, err, "cloudformation:ListStackResources")
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/smithy-go"
 
+	"appstream-ami-exporter/internal/deployed"
 	"appstream-ami-exporter/internal/doctor"
 	"appstream-ami-exporter/internal/terminal"
 )
@@ -20,7 +21,7 @@ func (c clients) facts(ctx context.Context, d doctor.Deployment, now time.Time) 
 	if d.Outputs["FunctionName"] == "" {
 		return f // there is nothing to ask about yet
 	}
-	f.Resources = c.resources(ctx, d.Stack)
+	resources := c.resources(ctx, d.Stack)
 	var wait sync.WaitGroup
 	for _, ask := range []func(){
 		func() { f.Version = c.version(ctx, d, now) },
@@ -40,7 +41,7 @@ func (c clients) facts(ctx context.Context, d doctor.Deployment, now time.Time) 
 		},
 		func() { f.FunctionRights = c.rights(ctx, d.Outputs["FunctionRole"], d.FunctionRights()) },
 		func() {
-			if role := physical(f.Resources, "ScheduleRole"); role != "" {
+			if role := physical(resources, "ScheduleRole"); role != "" {
 				f.ScheduleRights = c.rights(ctx, d.RoleARN(role), d.ScheduleRights())
 			}
 		},
@@ -59,12 +60,12 @@ func (c clients) facts(ctx context.Context, d doctor.Deployment, now time.Time) 
 			}
 		},
 		func() {
-			if rule := physical(f.Resources, "ExportFunctionImageEvents"); rule != "" {
+			if rule := physical(resources, "ExportFunctionImageEvents"); rule != "" {
 				f.Rule = c.rule(ctx, rule)
 			}
 		},
 		func() {
-			if schedule := physical(f.Resources, "ExportFunctionNightly"); schedule != "" {
+			if schedule := physical(resources, "ExportFunctionNightly"); schedule != "" {
 				f.Schedule = c.schedule(ctx, schedule)
 			}
 		},
@@ -75,8 +76,8 @@ func (c clients) facts(ctx context.Context, d doctor.Deployment, now time.Time) 
 		func() { f.DeadLetters, f.DeadReasons = c.lost(ctx, d.Outputs["DeadLetterQueueUrl"], deadReason) },
 		func() { f.FailedEvents, f.FailedReasons = c.lost(ctx, d.Outputs["FailedEventsQueueUrl"], failedReason) },
 		func() {
-			if f.Resources.There() {
-				f.Alarms = c.alarmStates(ctx, f.Resources.Value)
+			if resources.There() {
+				f.Alarms = c.alarmStates(ctx, resources.Value)
 			}
 		},
 	} {
@@ -87,7 +88,7 @@ func (c clients) facts(ctx context.Context, d doctor.Deployment, now time.Time) 
 }
 
 // physical is the physical id of a resource, "" where it is not known or there is none.
-func physical(resources doctor.Answer[map[string]doctor.Resource], id string) string {
+func physical(resources doctor.Answer[map[string]deployed.Resource], id string) string {
 	return resources.Value[id].PhysicalID
 }
 

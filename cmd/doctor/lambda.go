@@ -2,12 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
+	"appstream-ami-exporter/internal/deployed"
 	"appstream-ami-exporter/internal/doctor"
 	"appstream-ami-exporter/internal/export"
 	"appstream-ami-exporter/internal/trigger"
@@ -74,36 +75,14 @@ func (c clients) mapping(ctx context.Context, name, queue string) doctor.Answer[
 	return doctor.Absent[doctor.Mapping]()
 }
 
-// reply is the function's answer to a request, as docs/CONFIGURATION.md describes it.
-type reply struct {
-	WouldStart []entry `json:"wouldStart"`
-	Started    []entry `json:"started"`
-	Waiting    []entry `json:"waiting"`
-	Skipped    []entry `json:"skipped"`
-	Rejected   []entry `json:"rejected"`
-
-	WouldStartMore int `json:"wouldStartMore"`
-	WaitingMore    int `json:"waitingMore"`
-	SkippedMore    int `json:"skippedMore"`
-	RejectedMore   int `json:"rejectedMore"`
-}
-
-type entry struct {
-	ImageName string `json:"imageName"`
-	AMIName   string `json:"amiName"`
-	TaskID    string `json:"taskId"`
-	Reason    string `json:"reason"`
-	Hint      string `json:"hint"`
-}
-
 // plan has the function make a plan and start nothing.
 func (c clients) plan(ctx context.Context, name string) doctor.Answer[doctor.Plan] {
-	r, trouble, err := c.ask(ctx, name, trigger.Spec{DryRun: true})
-	switch {
-	case err != nil:
+	r, err := deployed.Ask(ctx, c.functions, name, trigger.Spec{DryRun: true})
+	if says, ok := errors.AsType[deployed.FunctionError](err); ok {
+		return doctor.Given(doctor.Plan{Trouble: string(says)})
+	}
+	if err != nil {
 		return answer(doctor.Plan{}, err, "lambda:InvokeFunction")
-	case trouble != "":
-		return doctor.Given(doctor.Plan{Trouble: trouble})
 	}
 	p := doctor.Plan{More: r.WouldStartMore + r.WaitingMore + r.SkippedMore + r.RejectedMore}
 	for _, e := range r.WouldStart {
@@ -130,27 +109,4 @@ func (c clients) plan(ctx context.Context, name string) doctor.Answer[doctor.Pla
 		}
 	}
 	return doctor.Given(p)
-}
-
-// ask sends a request to the function. trouble is what the function itself says where it fails: its sentences are made for people.
-func (c clients) ask(ctx context.Context, name string, spec trigger.Spec) (r reply, trouble string, err error) {
-	payload, err := json.Marshal(spec)
-	if err != nil {
-		return r, "", err
-	}
-	o, err := c.functions.Invoke(ctx, &lambda.InvokeInput{FunctionName: &name, Payload: payload}, once)
-	if err != nil {
-		return r, "", err
-	}
-	if o.FunctionError != nil {
-		var failure struct {
-			ErrorMessage string `json:"errorMessage"`
-		}
-		if json.Unmarshal(o.Payload, &failure) != nil || failure.ErrorMessage == "" {
-			return r, "the function failed: " + string(o.Payload), nil
-		}
-		return r, "the function says: " + failure.ErrorMessage, nil
-	}
-	err = json.Unmarshal(o.Payload, &r)
-	return r, "", err
 }

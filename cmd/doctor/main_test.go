@@ -51,7 +51,7 @@ func look(t *testing.T, cfg aws.Config, asJSON bool) (string, error) {
 }
 
 func TestAllIsWell(t *testing.T) {
-	aws, cfg := start(t, deployed)
+	aws, cfg := start(t, healthy)
 	screen, err := look(t, cfg, false)
 	if err != nil {
 		t.Error(err)
@@ -85,7 +85,7 @@ func TestMuchIsWrong(t *testing.T) {
 
 // Each service refuses in its own protocol; each line then names the action that is missing, and the exit code is that of success.
 func TestNothingIsAllowed(t *testing.T) {
-	aws, cfg := start(t, deployed)
+	aws, cfg := start(t, healthy)
 	aws.refuse("*", denied)
 	screen, err := look(t, cfg, false)
 	if err != nil {
@@ -145,7 +145,7 @@ func TestGone(t *testing.T) {
 
 // A stack whose first deployment failed has no outputs, and the doctor still says what it is.
 func TestStackWithoutOutputs(t *testing.T) {
-	answers := map[string]string{"sts:GetCallerIdentity": deployed["sts:GetCallerIdentity"], "cloudformation:DescribeStacks": strings.Replace(
+	answers := map[string]string{"sts:GetCallerIdentity": healthy["sts:GetCallerIdentity"], "cloudformation:DescribeStacks": strings.Replace(
 		stackOf("ROLLBACK_COMPLETE", nil), "<OutputKey>FunctionName", "<OutputKey>Other", 1)}
 	_, cfg := start(t, answers)
 	screen, err := look(t, cfg, false)

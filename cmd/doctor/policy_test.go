@@ -16,7 +16,7 @@ var withoutPermission = []string{"sts:GetCallerIdentity"}
 // docs/doctor-policy.json allows what the doctor calls, and nothing else.
 func TestPolicy(t *testing.T) {
 	called := map[string]bool{}
-	for _, answers := range []map[string]string{deployed, ill()} {
+	for _, answers := range []map[string]string{healthy, ill()} {
 		aws, cfg := start(t, answers)
 		_, _ = look(t, cfg, true) // what is seen is for other tests
 		for _, action := range aws.called() {

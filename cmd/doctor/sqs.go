@@ -1,16 +1,14 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"encoding/json"
-	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"appstream-ami-exporter/internal/deployed"
 	"appstream-ami-exporter/internal/doctor"
 	"appstream-ami-exporter/internal/work"
 )
@@ -19,22 +17,8 @@ import (
 var noQueue = []string{"QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"}
 
 func (c clients) queue(ctx context.Context, url string) doctor.Answer[doctor.Queue] {
-	o, err := c.queues.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: []types.QueueAttributeName{
-		types.QueueAttributeNameApproximateNumberOfMessages, types.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
-		types.QueueAttributeNameApproximateNumberOfMessagesDelayed,
-	}})
-	if err != nil {
-		return answer(doctor.Queue{}, err, "sqs:GetQueueAttributes", noQueue...)
-	}
-	count := func(name types.QueueAttributeName) int {
-		n, _ := strconv.Atoi(o.Attributes[string(name)]) // SQS's own number
-		return n
-	}
-	return doctor.Given(doctor.Queue{
-		Visible:  count(types.QueueAttributeNameApproximateNumberOfMessages),
-		InFlight: count(types.QueueAttributeNameApproximateNumberOfMessagesNotVisible),
-		Delayed:  count(types.QueueAttributeNameApproximateNumberOfMessagesDelayed),
-	})
+	depth, err := deployed.Count(ctx, c.queues, url)
+	return answer(doctor.Queue(depth), err, "sqs:GetQueueAttributes", noQueue...)
 }
 
 // lost counts what came to nothing, and reads some of it for the reasons. Reading takes nothing out of these queues: a message is
@@ -58,22 +42,8 @@ func (c clients) lost(ctx context.Context, url string, reason func(types.Message
 	return queue, doctor.Given(reasons)
 }
 
-// failedReason is why a trigger came to nothing: the function's own words in Lambda's record, or those of EventBridge that could
-// not hand it over, which are in attributes.
-func failedReason(message types.Message) string {
-	var record struct {
-		ResponsePayload struct {
-			ErrorMessage string `json:"errorMessage"`
-		} `json:"responsePayload"`
-	}
-	_ = json.Unmarshal([]byte(aws.ToString(message.Body)), &record) // what is no record has none
-	return cmp.Or(record.ResponsePayload.ErrorMessage, attributed(message), "no reason is given")
-}
-
-func attributed(message types.Message) string {
-	attribute := func(name string) string { return aws.ToString(message.MessageAttributes[name].StringValue) }
-	return strings.Trim(attribute("ERROR_CODE")+": "+attribute("ERROR_MESSAGE"), ": ")
-}
+// failedReason is why a trigger came to nothing.
+func failedReason(message types.Message) string { return deployed.ReadFailedEvent(message).Why }
 
 // deadReason is what a message of the dead-letter queue is about.
 func deadReason(message types.Message) string {

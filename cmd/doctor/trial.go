@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
+	"appstream-ami-exporter/internal/deployed"
 	"appstream-ami-exporter/internal/doctor"
 	"appstream-ami-exporter/internal/terminal"
 	"appstream-ami-exporter/internal/trigger"
@@ -104,7 +105,7 @@ func (t tester) rehearse(ctx context.Context, spec trigger.Spec) error {
 	if len(reply.WouldStart) == 1 {
 		return nil
 	}
-	return fmt.Errorf("%w: %s", errNothingDone, reply.why())
+	return fmt.Errorf("%w: %s", errNothingDone, why(reply))
 }
 
 // start has the function export the image, and returns the id of the task.
@@ -116,25 +117,19 @@ func (t tester) start(ctx context.Context, spec trigger.Spec) (task string, err 
 	case len(reply.Started) == 1:
 		return reply.Started[0].TaskID, nil
 	case len(reply.Waiting) == 1:
-		return "", fmt.Errorf("it waits (%s) and will be started as soon as it can be, as %s; `make status` shows when. Try again at another time", reply.why(), spec.AMIName)
+		return "", fmt.Errorf("it waits (%s) and will be started as soon as it can be, as %s; `make status` shows when. Try again at another time", why(reply), spec.AMIName)
 	}
-	return "", fmt.Errorf("%w: %s", errNothingDone, reply.why())
+	return "", fmt.Errorf("%w: %s", errNothingDone, why(reply))
 }
 
-func (t tester) request(ctx context.Context, spec trigger.Spec) (reply, error) {
-	r, trouble, err := t.ask(ctx, t.deployment.Outputs["FunctionName"], spec)
-	switch {
-	case err != nil:
-		return r, terminal.Explain(err)
-	case trouble != "":
-		return r, errors.New(trouble)
-	}
-	return r, nil
+func (t tester) request(ctx context.Context, spec trigger.Spec) (deployed.Reply, error) {
+	reply, err := deployed.Ask(ctx, t.functions, t.deployment.Outputs["FunctionName"], spec)
+	return reply, terminal.Explain(err)
 }
 
 // why the image of a reply is not started.
-func (r reply) why() string {
-	for _, list := range [][]entry{r.Rejected, r.Waiting, r.Skipped} {
+func why(r deployed.Reply) string {
+	for _, list := range [][]deployed.Entry{r.Rejected, r.Waiting, r.Skipped} {
 		for _, e := range list {
 			return strings.TrimSpace(e.Reason + ". " + e.Hint)
 		}
@@ -149,7 +144,7 @@ func (t tester) follow(ctx context.Context, task string, seen *doctor.Trial) err
 		if !seen.ListedAfter.There() {
 			t.lookAtList(ctx, task, seen)
 		}
-		found, err := t.task(ctx, task)
+		found, err := deployed.GetTask(ctx, t.appStream, task)
 		seen.Looks, seen.Looked = seen.Looks+1, t.now()
 		switch {
 		case ctx.Err() != nil:
@@ -181,7 +176,7 @@ func (t tester) follow(ctx context.Context, task string, seen *doctor.Trial) err
 
 // lookAtList finds out whether the list shows the task by now, and with its tags.
 func (t tester) lookAtList(ctx context.Context, task string, seen *doctor.Trial) {
-	tasks, err := t.listTasks(ctx)
+	tasks, err := deployed.ListTasks(ctx, t.appStream)
 	if err != nil {
 		seen.ListedAfter = answer(time.Duration(0), err, "appstream:ListExportImageTasks")
 		return
@@ -198,7 +193,7 @@ func (t tester) lookAtAMI(ctx context.Context, task string, seen *doctor.Trial, 
 	if !seen.Completed() {
 		return ""
 	}
-	found, err := t.task(ctx, task)
+	found, err := deployed.GetTask(ctx, t.appStream, task)
 	if err != nil {
 		seen.AMI = answer(doctor.AMI{}, err, "appstream:GetExportImageTask")
 		return ""
@@ -258,7 +253,7 @@ It may leave a second AMI, which costs as much as the first: $0.05 per GB and mo
 	if broken != nil {
 		s.Errors = append(s.Errors, "nobody looked any longer: "+broken.Error())
 	}
-	if found, err := t.task(ctx, second); err == nil && aws.ToString(found.AmiId) != "" {
+	if found, err := deployed.GetTask(ctx, t.appStream, second); err == nil && aws.ToString(found.AmiId) != "" {
 		s.AMI = true
 		t.screen.Line("%s  a second AMI %s; it costs money until you remove it:\n  aws ec2 deregister-image --region %s --image-id %s --delete-associated-snapshots",
 			clock(t.now()), aws.ToString(found.AmiId), t.deployment.Region, aws.ToString(found.AmiId))

@@ -16,16 +16,9 @@ import (
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
 
+	"appstream-ami-exporter/internal/deployed"
 	"appstream-ami-exporter/internal/doctor"
 )
-
-func (c clients) task(ctx context.Context, id string) (types.ExportImageTask, error) {
-	o, err := c.appStream.GetExportImageTask(ctx, &appstream.GetExportImageTaskInput{TaskId: &id})
-	if err != nil || o.ExportImageTask == nil {
-		return types.ExportImageTask{}, err
-	}
-	return *o.ExportImageTask, nil
-}
 
 // startDirectly starts an export with the caller's own rights, once: a second attempt could start a third.
 func (t tester) startDirectly(ctx context.Context, image, amiName string) (types.ExportImageTask, error) {
@@ -58,7 +51,7 @@ func (c clients) images(ctx context.Context) doctor.Answer[[]doctor.Image] {
 }
 
 func (c clients) tasksSeen(ctx context.Context) doctor.Answer[[]doctor.TaskSeen] {
-	tasks, err := c.listTasks(ctx)
+	tasks, err := deployed.ListTasks(ctx, c.appStream)
 	if err != nil {
 		return answer([]doctor.TaskSeen(nil), err, "appstream:ListExportImageTasks")
 	}

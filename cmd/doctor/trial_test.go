@@ -31,7 +31,7 @@ const oldTasks = `{"TaskId":"o1","State":"COMPLETED","CreatedDate":1794511520},{
 
 // exported are the answers about an export that completes, but for the first.
 func exported() map[string]string {
-	answers := maps.Clone(deployed)
+	answers := maps.Clone(healthy)
 	maps.Copy(answers, map[string]string{
 		"appstream:GetExportImageTask":   taskOf("t1", "COMPLETED", `,"AmiId":"ami-0123456789abcdef0",`+taskTags),
 		"appstream:ListExportImageTasks": `{"ExportImageTasks":[{"TaskId":"t1","State":"EXPORTING","CreatedDate":1795511520},` + oldTasks + `]}`,

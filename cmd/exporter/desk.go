@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/appstream"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
@@ -29,9 +28,6 @@ type desk struct {
 	now        func() time.Time
 }
 
-// answerLimit is how long to wait for the function, somewhat more than the longest that one invocation may take.
-const answerLimit = 910 * time.Second
-
 // newDesk finds the stack and makes the clients.
 func newDesk(ctx context.Context, cfg aws.Config, stackName string, now func() time.Time) (desk, error) {
 	d := desk{
@@ -40,12 +36,8 @@ func newDesk(ctx context.Context, cfg aws.Config, stackName string, now func() t
 		queues:     sqs.NewFromConfig(cfg),
 		cloudWatch: cloudwatch.NewFromConfig(cfg),
 		logs:       cloudwatchlogs.NewFromConfig(cfg),
-		functions: lambda.NewFromConfig(cfg, func(o *lambda.Options) {
-			o.HTTPClient = awshttp.NewBuildableClient().WithTimeout(answerLimit)
-			// A second attempt would invoke the function a second time.
-			o.Retryer = aws.NopRetryer{}
-		}),
-		now: now,
+		functions:  lambda.NewFromConfig(cfg),
+		now:        now,
 	}
 	var err error
 	d.stack, err = terminal.FindStack(ctx, d.stacks, stackName, cfg.Region)

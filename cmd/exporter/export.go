@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 
+	"appstream-ami-exporter/internal/deployed"
 	"appstream-ami-exporter/internal/terminal"
 	"appstream-ami-exporter/internal/trigger"
 )
@@ -15,7 +16,7 @@ type exported struct {
 	// Task is how the export ended, or stood when it was last looked at; only where it was followed.
 	Task *task `json:"task,omitempty"`
 
-	reply reply
+	reply deployed.Reply
 }
 
 // export asks for the export of one image. With follow it stays until the export has ended.
@@ -24,7 +25,7 @@ func (d desk) export(ctx context.Context, spec trigger.Spec, follow bool) (repor
 	if err != nil {
 		return nil, err
 	}
-	e := exported{Stack: d.stack, Reply: reply.raw, reply: reply}
+	e := exported{Stack: d.stack, Reply: reply.Raw, reply: reply}
 	if !follow {
 		return e, nil
 	}

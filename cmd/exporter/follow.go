@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"appstream-ami-exporter/internal/console"
+	"appstream-ami-exporter/internal/deployed"
 	"appstream-ami-exporter/internal/terminal"
 	"appstream-ami-exporter/internal/trigger"
 )
@@ -25,7 +26,7 @@ const (
 
 // follow shows how the export of an image goes on until it ends, or until ctx does: then only the looking ends. It returns the
 // task as it was last seen, nil where there is none.
-func (d desk) follow(ctx context.Context, spec trigger.Spec, r reply) (last *task, err error) {
+func (d desk) follow(ctx context.Context, spec trigger.Spec, r deployed.Reply) (last *task, err error) {
 	image, ok := followable(r)
 	if !ok {
 		return nil, nil
@@ -46,17 +47,17 @@ func (d desk) follow(ctx context.Context, spec trigger.Spec, r reply) (last *tas
 }
 
 // followable is the one image of a reply, if it is exported or will be.
-func followable(r reply) (entry, bool) {
-	for _, entries := range [][]entry{r.Started, r.Waiting, r.Skipped} {
+func followable(r deployed.Reply) (deployed.Entry, bool) {
+	for _, entries := range [][]deployed.Entry{r.Started, r.Waiting, r.Skipped} {
 		if len(entries) > 0 {
 			return entries[0], entries[0].TaskID != "" || len(r.Waiting) > 0
 		}
 	}
-	return entry{}, false
+	return deployed.Entry{}, false
 }
 
 // awaitStart looks until a task exports the image. The function says how it stands, since it is the function that starts it.
-func (d desk) awaitStart(ctx context.Context, spec trigger.Spec, image entry) (entry, error) {
+func (d desk) awaitStart(ctx context.Context, spec trigger.Spec, image deployed.Entry) (deployed.Entry, error) {
 	spec.DryRun = true
 	err := d.repeat(ctx, func(show func(state, more string)) (done bool, err error) {
 		r, err := d.ask(ctx, spec)

@@ -7,16 +7,13 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/google/go-cmp/cmp"
 
-	"appstream-ami-exporter/internal/handler"
+	"appstream-ami-exporter/internal/deployed"
 	"appstream-ami-exporter/internal/terminal"
 )
 
@@ -60,14 +57,14 @@ func attentive(t *testing.T, r report, want string) {
 }
 
 func TestPlanScreen(t *testing.T) {
-	p := planned{Stack: stack, Images: []string{"win*", "!win-test"}, reply: reply{
-		WouldStart: []entry{{ImageName: "win2022-base-7", AMIName: "win2022-base-7-20261120T101500Z"}, {ImageName: "win2022-cad-3", AMIName: "win2022-cad-3-20261122T101500Z"}},
-		Waiting:    []entry{{ImageName: "win2025-lab-1", AMIName: "win2025-lab-1-20261123T101500Z", Reason: "the image is CREATING"}},
-		Skipped: []entry{
+	p := planned{Stack: stack, Images: []string{"win*", "!win-test"}, reply: deployed.Reply{
+		WouldStart: []deployed.Entry{{ImageName: "win2022-base-7", AMIName: "win2022-base-7-20261120T101500Z"}, {ImageName: "win2022-cad-3", AMIName: "win2022-cad-3-20261122T101500Z"}},
+		Waiting:    []deployed.Entry{{ImageName: "win2025-lab-1", AMIName: "win2025-lab-1-20261123T101500Z", Reason: "the image is CREATING"}},
+		Skipped: []deployed.Entry{
 			{ImageName: "rocky8-dev", Reason: "platform ROCKY_LINUX8 cannot be exported"},
 			{ImageName: "win2022-base-6", AMIName: "win2022-base-6-20261002T101500Z", Reason: "already exported"},
 		},
-		Rejected:    []entry{{ImageName: "win2022-old", Reason: "the image was not found", Hint: "Check the name."}},
+		Rejected:    []deployed.Entry{{ImageName: "win2022-old", Reason: "the image was not found", Hint: "Check the name."}},
 		SkippedMore: 3,
 	}}
 	compare(t, "plan.txt", p)
@@ -85,17 +82,17 @@ func TestExportScreen(t *testing.T) {
 		e            exported
 		says, person string
 	}{
-		"started":  {exported{reply: reply{Started: []entry{{ImageName: "a1", AMIName: "a1-x", TaskID: "1"}}}}, "Started.", ""},
-		"waits":    {exported{reply: reply{Waiting: []entry{{ImageName: "a1", Reason: "the image is PENDING"}}}}, "as soon as it can be", ""},
-		"exported": {exported{reply: reply{Skipped: []entry{{ImageName: "a1", AMIName: "a1-x", Reason: "already exported"}}}}, "AMI_NAME=", ""},
+		"started":  {exported{reply: deployed.Reply{Started: []deployed.Entry{{ImageName: "a1", AMIName: "a1-x", TaskID: "1"}}}}, "Started.", ""},
+		"waits":    {exported{reply: deployed.Reply{Waiting: []deployed.Entry{{ImageName: "a1", Reason: "the image is PENDING"}}}}, "as soon as it can be", ""},
+		"exported": {exported{reply: deployed.Reply{Skipped: []deployed.Entry{{ImageName: "a1", AMIName: "a1-x", Reason: "already exported"}}}}, "AMI_NAME=", ""},
 		"rejected": {
-			exported{reply: reply{Rejected: []entry{{ImageName: "a1", Reason: "the image was not found", Hint: "Check the name."}}}},
+			exported{reply: deployed.Reply{Rejected: []deployed.Entry{{ImageName: "a1", Reason: "the image was not found", Hint: "Check the name."}}}},
 			"Check the name.", "nothing was started",
 		},
-		"completed": {exported{reply: reply{Started: []entry{{ImageName: "a1"}}}, Task: &task{State: "COMPLETED"}}, "Started.", ""},
-		"running":   {exported{reply: reply{Started: []entry{{ImageName: "a1"}}}, Task: &task{State: "EXPORTING"}}, "Started.", ""},
+		"completed": {exported{reply: deployed.Reply{Started: []deployed.Entry{{ImageName: "a1"}}}, Task: &task{State: "COMPLETED"}}, "Started.", ""},
+		"running":   {exported{reply: deployed.Reply{Started: []deployed.Entry{{ImageName: "a1"}}}, Task: &task{State: "EXPORTING"}}, "Started.", ""},
 		"failed": {
-			exported{reply: reply{Started: []entry{{ImageName: "a1"}}}, Task: &task{State: "TIMED_OUT"}},
+			exported{reply: deployed.Reply{Started: []deployed.Entry{{ImageName: "a1"}}}, Task: &task{State: "TIMED_OUT"}},
 			"Started.", `the export failed; docs/OPERATIONS.md, section "An export failed", says what to do`,
 		},
 	}
@@ -128,10 +125,10 @@ func TestStatusScreen(t *testing.T) {
 	}, morning)
 	s := state{
 		Stack: stack, Time: morning, Running: running, Ended: ended,
-		LastNight: &nightly{At: at("2026-11-24 02:00"), Images: 8, Started: 3, Waiting: 1, Skipped: 4},
-		ToExport: toExport(reply{
-			Waiting:    []entry{{ImageName: "win2025-lab-1", AMIName: "win2025-lab-1-20261123T101500Z", Reason: "the image is CREATING"}},
-			WouldStart: []entry{{ImageName: "win2022-cad-4", AMIName: "win2022-cad-4-20261123T111500Z"}},
+		LastNight: &deployed.Line{At: at("2026-11-24 02:00"), Images: 8, Started: 3, Waiting: 1, Skipped: 4},
+		ToExport: toExport(deployed.Reply{
+			Waiting:    []deployed.Entry{{ImageName: "win2025-lab-1", AMIName: "win2025-lab-1-20261123T101500Z", Reason: "the image is CREATING"}},
+			WouldStart: []deployed.Entry{{ImageName: "win2022-cad-4", AMIName: "win2022-cad-4-20261123T111500Z"}},
 		}),
 		Queues: []queue{
 			{Name: "work", Messages: 3, busy: "unfinished: running exports, waiting images, notifications"},
@@ -174,59 +171,6 @@ func TestReplayScreen(t *testing.T) {
 	attentive(t, replayed{}, "")
 }
 
-// Each form of a message in the failed-events queue.
-func TestRead(t *testing.T) {
-	const schedule = `{"source":"aws.scheduler","detail-type":"Scheduled Event","detail":"{}"}`
-	quoted, err := json.Marshal(schedule)
-	if err != nil {
-		t.Fatal(err)
-	}
-	reasons := map[string]types.MessageAttributeValue{
-		"ERROR_CODE": {StringValue: aws.String("AccessDenied")}, "ERROR_MESSAGE": {StringValue: aws.String("the role may not invoke the function")},
-	}
-	const reason = "AccessDenied: the role may not invoke the function"
-	tests := map[string]struct {
-		body       string
-		attributes map[string]types.MessageAttributeValue
-		want       failedEvent
-	}{
-		"Lambda's record": {
-			`{"requestPayload":` + schedule + `,"responsePayload":{"errorType":"AppStreamUnreadable","errorMessage":"nothing was started"}}`, nil,
-			failedEvent{[]byte(schedule), "nothing was started", true},
-		},
-		"Lambda's record of what cannot be used": {
-			`{"requestPayload":{"imagse":["a"]},"responsePayload":{"errorType":"InvalidInput","errorMessage":"no field"}}`, nil,
-			failedEvent{[]byte(`{"imagse":["a"]}`), "no field", false},
-		},
-		"Lambda's record of a throttled event": {
-			`{"requestPayload":` + schedule + `,"responsePayload":null}`, nil, failedEvent{[]byte(schedule), "Lambda gives no reason", true},
-		},
-		"Scheduler's request": {
-			`{"FunctionName":"arn:aws:lambda:eu-west-1:123456789012:function:f","InvocationType":"EVENT","Payload":` + string(quoted) + `}`, reasons,
-			failedEvent{[]byte(schedule), reason, true},
-		},
-		"Scheduler's request with an object": {
-			`{"FunctionName":"f","Payload":` + schedule + `}`, nil, failedEvent{[]byte(schedule), "it was not delivered", true},
-		},
-		"Scheduler's request with no JSON": {
-			`{"FunctionName":"f","Payload":"tonight"}`, reasons, failedEvent{[]byte("tonight"), "it is no JSON, so it is no trigger; " + reason, false},
-		},
-		"a rule's event":    {schedule, reasons, failedEvent{[]byte(schedule), reason, true}},
-		"only one key":      {`{"Payload":"{}"}`, nil, failedEvent{[]byte(`{"Payload":"{}"}`), "it was not delivered", true}},
-		"what is no JSON":   {`tonight, please`, nil, failedEvent{[]byte("tonight, please"), "it is no JSON, so it is no trigger; it was not delivered", false}},
-		"nothing in it":     {``, nil, failedEvent{[]byte{}, "it is no JSON, so it is no trigger; it was not delivered", false}},
-		"only half of JSON": {`{"images":`, nil, failedEvent{[]byte(`{"images":`), "it is no JSON, so it is no trigger; it was not delivered", false}},
-	}
-	for title, test := range tests {
-		t.Run(title, func(t *testing.T) {
-			got := read(types.Message{Body: &test.body, MessageAttributes: test.attributes})
-			if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(failedEvent{})); diff != "" {
-				t.Errorf("it is read as (-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
 func TestGist(t *testing.T) {
 	tests := map[string]string{
 		`{"detail-type":"AWS Service Event via CloudTrail","time":"2026-11-23T10:15:00Z","detail":{"eventName":"CreateImage"}}`: "CreateImage 2026-11-23T10:15:00Z",
@@ -266,43 +210,6 @@ func TestUsualTime(t *testing.T) {
 			if got := test.usual.left(age); got != want {
 				t.Errorf("%s: after %s it says %q, want %q", title, age, got, want)
 			}
-		}
-	}
-}
-
-// The reply is decoded with all that the function says in it about images.
-func TestReply(t *testing.T) {
-	e := handler.Entry{ImageName: "a", AMIName: "b", TaskID: "c", Reason: "d", Hint: "e"}
-	said := handler.Reply{WouldStart: []handler.Entry{e}, Started: []handler.Entry{e}, Waiting: []handler.Entry{e}, Skipped: []handler.Entry{e}, Rejected: []handler.Entry{e},
-		WouldStartMore: 3, StartedMore: 4, WaitingMore: 5, SkippedMore: 7, RejectedMore: 6}
-	for field, value := range reflect.ValueOf(e).Fields() {
-		if value.IsZero() {
-			t.Fatalf("this test does not know of %s", field.Name)
-		}
-	}
-	data, err := json.Marshal(said)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var read reply
-	if err := json.Unmarshal(data, &read); err != nil {
-		t.Fatal(err)
-	}
-	list := []entry{{ImageName: "a", AMIName: "b", TaskID: "c", Reason: "d", Hint: "e"}}
-	want := reply{WouldStart: list, Started: list, Waiting: list, Skipped: list, Rejected: list,
-		WouldStartMore: 3, StartedMore: 4, WaitingMore: 5, SkippedMore: 7, RejectedMore: 6}
-	if diff := cmp.Diff(want, read, cmp.AllowUnexported(reply{})); diff != "" {
-		t.Errorf("the reply is read as (-want +got):\n%s", diff)
-	}
-}
-
-func TestFunctionError(t *testing.T) {
-	for payload, want := range map[string]string{
-		`{"errorMessage":"nothing was started: \"?\" is not an image name","errorType":"InvalidInput"}`: `the function says: nothing was started: "?" is not an image name`,
-		`null`: "the function failed: null",
-	} {
-		if got := functionError([]byte(payload)).Error(); got != want {
-			t.Errorf("the error is %q, want %q", got, want)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"appstream-ami-exporter/internal/deployed"
 	"appstream-ami-exporter/internal/terminal"
 	"appstream-ami-exporter/internal/trigger"
 )
@@ -16,7 +17,7 @@ type planned struct {
 	Images []string        `json:"images,omitempty"` // that were asked about, where not those that the stack selects
 	Reply  json.RawMessage `json:"reply"`            // the function's
 
-	reply reply
+	reply deployed.Reply
 }
 
 // plan asks what a run would do now. The function makes its plan as always and stops before the last call.
@@ -25,7 +26,7 @@ func (d desk) plan(ctx context.Context, spec trigger.Spec) (report, error) {
 	if err != nil {
 		return nil, err
 	}
-	return planned{Stack: d.stack, Images: spec.Images, Reply: reply.raw, reply: reply}, nil
+	return planned{Stack: d.stack, Images: spec.Images, Reply: reply.Raw, reply: reply}, nil
 }
 
 func (p planned) show(s terminal.Screen) {
@@ -48,12 +49,12 @@ func (p planned) attention() error {
 }
 
 // showDecisions shows what becomes of each image, and why.
-func showDecisions(s terminal.Screen, r reply) {
+func showDecisions(s terminal.Screen, r deployed.Reply) {
 	rows := [][]string{{"", "IMAGE", "AMI NAME", "WHY"}}
 	for _, part := range []struct {
 		word    string
 		colour  terminal.Colour
-		entries []entry
+		entries []deployed.Entry
 		more    int
 	}{
 		{"export", terminal.Green, r.WouldStart, r.WouldStartMore}, {"started", terminal.Green, r.Started, r.StartedMore},

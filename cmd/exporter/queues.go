@@ -4,10 +4,7 @@ import (
 	"context"
 	"strconv"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
-
+	"appstream-ami-exporter/internal/deployed"
 	"appstream-ami-exporter/internal/terminal"
 )
 
@@ -36,24 +33,10 @@ func (d desk) queueStates(ctx context.Context) (queues []queue, err error) {
 	return queues, nil
 }
 
-// messages counts all messages of a queue: those to be had, those being worked on, and those that wait.
-func (d desk) messages(ctx context.Context, url string) (count int, err error) {
-	parts := []types.QueueAttributeName{
-		types.QueueAttributeNameApproximateNumberOfMessages, types.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
-		types.QueueAttributeNameApproximateNumberOfMessagesDelayed,
-	}
-	answer, err := d.queues.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: aws.String(url), AttributeNames: parts})
-	if err != nil {
-		return 0, terminal.Explain(err)
-	}
-	for _, part := range parts {
-		n, err := strconv.Atoi(answer.Attributes[string(part)])
-		if err != nil {
-			return 0, err
-		}
-		count += n
-	}
-	return count, nil
+// messages counts all messages of a queue.
+func (d desk) messages(ctx context.Context, url string) (int, error) {
+	depth, err := deployed.Count(ctx, d.queues, url)
+	return depth.Messages(), terminal.Explain(err)
 }
 
 func queueRows(s terminal.Screen, queues []queue) (rows [][]string) {

@@ -4,10 +4,10 @@ import (
 	"context"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	lambda "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"appstream-ami-exporter/internal/deployed"
 	"appstream-ami-exporter/internal/terminal"
 )
 
@@ -49,15 +49,15 @@ func (d desk) replay(ctx context.Context) (report, error) {
 				continue
 			}
 			seen[aws.ToString(message.MessageId)], news = true, true
-			event := read(message)
-			if event.usable {
-				if err := d.sendAgain(ctx, event.payload, message); err != nil {
+			event := deployed.ReadFailedEvent(message)
+			if event.Usable {
+				if err := d.sendAgain(ctx, event.Payload, message); err != nil {
 					return r, err
 				}
 			} else {
 				left = append(left, aws.ToString(message.ReceiptHandle))
 			}
-			r.Events = append(r.Events, outcome{SentAgain: event.usable, Trigger: gist(event.payload), Why: event.why})
+			r.Events = append(r.Events, outcome{SentAgain: event.Usable, Trigger: gist(event.Payload), Why: event.Why})
 		}
 		if !news {
 			return r, nil
@@ -69,7 +69,7 @@ func (d desk) failedEvents() *string { return aws.String(d.stack.Outputs["Failed
 
 // sendAgain hands a trigger to Lambda, and then takes it out of the queue.
 func (d desk) sendAgain(ctx context.Context, payload []byte, message types.Message) error {
-	if _, err := d.invoke(ctx, payload, lambda.InvocationTypeEvent); err != nil {
+	if err := d.send(ctx, payload); err != nil {
 		return err
 	}
 	_, err := d.queues.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: d.failedEvents(), ReceiptHandle: message.ReceiptHandle})

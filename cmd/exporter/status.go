@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"appstream-ami-exporter/internal/deployed"
 	"appstream-ami-exporter/internal/terminal"
 	"appstream-ami-exporter/internal/trigger"
 )
@@ -21,15 +22,15 @@ const recent = 7 * 24 * time.Hour
 
 // state is how the stack is doing: what runs, what has ended, what waits, and what needs a person.
 type state struct {
-	Stack     terminal.Stack `json:"stack"`
-	Time      time.Time      `json:"time"`
-	LastNight *nightly       `json:"lastNight"`
-	Running   []task         `json:"running"` // of this account and Region
-	Ended     []task         `json:"ended"`   // of those started in the last week
-	ToExport  []entry        `json:"toExport"`
-	Queues    []queue        `json:"queues"`
-	Alarms    alarms         `json:"alarms"`
-	Unknown   unknowns       `json:"unknown,omitempty"`
+	Stack     terminal.Stack   `json:"stack"`
+	Time      time.Time        `json:"time"`
+	LastNight *deployed.Line   `json:"lastNight"`
+	Running   []task           `json:"running"` // of this account and Region
+	Ended     []task           `json:"ended"`   // of those started in the last week
+	ToExport  []deployed.Entry `json:"toExport"`
+	Queues    []queue          `json:"queues"`
+	Alarms    alarms           `json:"alarms"`
+	Unknown   unknowns         `json:"unknown,omitempty"`
 }
 
 // unknowns are the parts that could not be read, by their names in the JSON, and why.
@@ -99,7 +100,7 @@ func split(tasks []task, now time.Time) (running, ended []task) {
 const due = "to be started by the next nightly run, or earlier if it waits for AppStream's limit"
 
 // toExport are the selected images that are to be exported and are not: what a dry run finds.
-func toExport(plan reply) (entries []entry) {
+func toExport(plan deployed.Reply) (entries []deployed.Entry) {
 	entries = slices.Clone(plan.Waiting)
 	for _, e := range plan.WouldStart {
 		e.Reason = cmp.Or(e.Reason, due)
@@ -110,7 +111,7 @@ func toExport(plan reply) (entries []entry) {
 
 func (s state) show(w terminal.Screen) {
 	w.Line("%s in %s (account %s), %s UTC\n", s.Stack.Name, s.Stack.Region, s.Stack.Account, terminal.Stamp(s.Time))
-	w.Section("Last nightly run", s.LastNight.rows(s.Time), "none in the last "+terminal.Span(nightsBack), s.Unknown["lastNight"])
+	w.Section("Last nightly run", nightRows(s.LastNight, s.Time), "none in the last "+terminal.Span(deployed.NightsBack), s.Unknown["lastNight"])
 	w.Section("Running exports of this account and Region", runningRows(w, s.Running, s.Time), "none", s.Unknown["tasks"])
 	w.Section("Exports that ended, of those started in the last "+terminal.Span(recent), endedRows(w, s.Ended), "none", s.Unknown["tasks"])
 	w.Section("Images still to be exported", toExportRows(s.ToExport), "none", s.Unknown["toExport"])
@@ -149,7 +150,7 @@ func endedRows(s terminal.Screen, tasks []task) (rows [][]string) {
 	return headed(rows, "STARTED (UTC)", "IMAGE", "END", "AMI NAME", "RESULT")
 }
 
-func toExportRows(entries []entry) (rows [][]string) {
+func toExportRows(entries []deployed.Entry) (rows [][]string) {
 	for _, e := range entries {
 		rows = append(rows, []string{e.ImageName, e.AMIName, e.Reason})
 	}

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/appstream"
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
+	"appstream-ami-exporter/internal/deployed"
 	domain "appstream-ami-exporter/internal/export"
 	"appstream-ami-exporter/internal/terminal"
 )
@@ -56,34 +56,18 @@ func (t task) result() string { return cmp.Or(t.AMIID, t.Problem, "AppStream giv
 
 // tasks lists all export tasks that AppStream remembers, the newest first.
 func (d desk) tasks(ctx context.Context) (tasks []task, err error) {
-	const most = 500 // tasks in a page
-	for input := (&appstream.ListExportImageTasksInput{MaxResults: aws.Int32(most)}); ; {
-		page, err := d.appStream.ListExportImageTasks(ctx, input)
-		if err != nil {
-			return nil, terminal.Explain(err)
-		}
-		for _, t := range page.ExportImageTasks {
-			tasks = append(tasks, taskOf(t))
-		}
-		if next := aws.ToString(page.NextToken); next == "" || next == aws.ToString(input.NextToken) {
-			break
-		}
-		input.NextToken = page.NextToken
+	listed, err := deployed.ListTasks(ctx, d.appStream)
+	for _, t := range listed {
+		tasks = append(tasks, taskOf(t))
 	}
 	slices.SortStableFunc(tasks, func(a, b task) int {
 		return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(a.ImageName, b.ImageName))
 	})
-	return tasks, nil
+	return tasks, terminal.Explain(err)
 }
 
 // task asks how one task stands.
 func (d desk) task(ctx context.Context, id string) (task, error) {
-	answer, err := d.appStream.GetExportImageTask(ctx, &appstream.GetExportImageTaskInput{TaskId: &id})
-	if err != nil {
-		return task{}, terminal.Explain(err)
-	}
-	if answer.ExportImageTask == nil {
-		return task{TaskID: id}, nil
-	}
-	return taskOf(*answer.ExportImageTask), nil
+	found, err := deployed.GetTask(ctx, d.appStream, id)
+	return taskOf(found), terminal.Explain(err)
 }

@@ -9,8 +9,7 @@ import (
 type Facts struct {
 	Now        time.Time
 	Deployment Deployment
-	Resources  Answer[map[string]Resource] // by logical id
-	Version    Answer[string]              // as the function logged it when it last started
+	Version    Answer[string] // as the function logged it when it last started
 
 	Function    Answer[Function]
 	Recursion   Answer[string] // Lambda's RecursiveLoop: Allow or Terminate
@@ -51,7 +50,7 @@ type Facts struct {
 	Night         Answer[Night] // absent where none was found in the last NightsBack
 }
 
-// NightsBack is how far back the last nightly run is looked for: long enough for one a week.
+// NightsBack is how far back the function's log was searched.
 const NightsBack = 8 * 24 * time.Hour
 
 // Deployment is the CloudFormation stack.
@@ -66,12 +65,6 @@ type Deployment struct {
 	Updated    time.Time // the zero time if never
 	Parameters map[string]string
 	Outputs    map[string]string
-}
-
-// Resource is what CloudFormation made of a resource of the template.
-type Resource struct {
-	Type       string
-	PhysicalID string
 }
 
 // Function is the configuration of the Lambda function.
