@@ -102,6 +102,8 @@ func answer[T any](value T, err error, action string, absent ...string) doctor.A
 		return doctor.Denied[T](action)
 	case coded(err, absent...):
 		return doctor.Absent[T]()
+	case coded(err, "UnknownOperationException", "InvalidAction"): // such as a local AWS, which plays only so much
+		return doctor.Failed[T]("this AWS does not know " + action)
 	}
 	return doctor.Failed[T](strings.Join(strings.Fields(terminal.Explain(err).Error()), " "))
 }

@@ -116,7 +116,7 @@ func TestDeployPolicy(t *testing.T) {
 func TestTerminalPolicy(t *testing.T) {
 	call := regexp.MustCompile(`&([a-z]+)\.([A-Z]\w+)Input\{`)
 	called := map[string]bool{}
-	for _, room := range []string{"cmd/exporter", "internal/terminal"} {
+	for _, room := range []string{"cmd/exporter", "internal/deployed", "internal/terminal"} {
 		files, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(room), "*.go"))
 		if err != nil {
 			t.Fatal(err)

@@ -42,6 +42,10 @@ func (e *Error) Write(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Amzn-Query-Error", sqsQueryCode(e.Code)+";"+e.fault())
 		e.writeJSON(w, "application/x-amz-json-1.0", "com.amazonaws.sqs#")
 	case target == "" && strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded"):
+		if SigningName(r) == "ec2" {
+			e.writeEC2(w)
+			return
+		}
 		e.writeXML(w)
 	default:
 		w.Header().Set("X-Amzn-ErrorType", e.Code)
@@ -69,6 +73,26 @@ func (e *Error) writeXML(w http.ResponseWriter) {
 		RequestID string `xml:"RequestId"`
 	}{
 		Error:     detail{Type: e.fault(), Code: e.Code, Message: e.Message},
+		RequestID: uuid.NewString(),
+	}
+	w.Header().Set("Content-Type", "text/xml")
+	w.WriteHeader(e.status())
+	_ = xml.NewEncoder(w).Encode(answer)
+}
+
+// writeEC2 is for the one service whose errors are a list.
+// https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-error-code.html
+func (e *Error) writeEC2(w http.ResponseWriter) {
+	type detail struct {
+		Code    string
+		Message string
+	}
+	answer := struct {
+		XMLName   xml.Name `xml:"Response"`
+		Errors    []detail `xml:"Errors>Error"`
+		RequestID string
+	}{
+		Errors:    []detail{{Code: e.Code, Message: e.Message}},
 		RequestID: uuid.NewString(),
 	}
 	w.Header().Set("Content-Type", "text/xml")
