@@ -11,11 +11,12 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
-	"strings"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"appstream-ami-exporter/internal/localaws/awsreply"
 )
 
 // cloud answers the calls of all programs over TLS, each service at an address of its own, as on AWS. The answers are made
@@ -76,22 +77,25 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
-	_, action, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
-	if action == "" {
-		form, _ := url.ParseQuery(string(body))
-		action = form.Get("Action")
-	}
+	_, action := awsreply.Operation(r, body)
 	c.count(action, 1)
 	time.Sleep(time.Duration(c.delay.Load()))
-	status, answer := c.account.Load().answer(action, body)
-	c.count(action, -1)
-	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-	if action == "Publish" {
-		w.Header().Set("Content-Type", "text/xml")
+	parameters, err := awsreply.Parameters(r, body)
+	if err != nil {
+		return // no program sends that
 	}
+	answer := c.account.Load().answer(action, parameters)
+	c.count(action, -1)
 	w.Header().Set("X-Amzn-RequestId", "6f3b1f0e-7d0c-4d5e-9f6a-0b1c2d3e4f50")
-	w.WriteHeader(status)
-	_, _ = w.Write(answer)
+	switch answer := answer.(type) {
+	case prepared:
+		answer.write(w, r)
+	case published:
+		w.Header().Set("Content-Type", "text/xml")
+		_, _ = io.WriteString(w, string(answer))
+	default:
+		awsreply.Write(w, r, answer)
+	}
 }
 
 func (c *cloud) count(action string, change int) {
@@ -112,101 +116,137 @@ const (
 	made      = 1763900000 // when every image was made: 20251123T121320Z
 )
 
+type object = map[string]any
+
+// prepared is an output in both of AppStream's protocols.
+type prepared struct{ inJSON, inCBOR []byte }
+
+func prepare(output any) prepared {
+	encode := func(name, value string) []byte {
+		request := &http.Request{Header: http.Header{name: {value}}}
+		answer := awsreply.NewBuffer()
+		awsreply.Write(answer, request, output)
+		return answer.Body()
+	}
+	return prepared{inJSON: encode("X-Amz-Target", "AppStream"), inCBOR: encode("Smithy-Protocol", "rpc-v2-cbor")}
+}
+
+func (p prepared) write(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Smithy-Protocol") == "" {
+		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+		_, _ = w.Write(p.inJSON)
+		return
+	}
+	w.Header().Set("Smithy-Protocol", "rpc-v2-cbor")
+	w.Header().Set("Content-Type", "application/cbor")
+	_, _ = w.Write(p.inCBOR)
+}
+
 // account has images, of which the first so many are new; the others have been exported.
 type account struct {
-	imagePages, taskPages [][]byte
+	imagePages, taskPages []prepared
 }
 
 func newAccount(images, fresh int) *account {
 	a := &account{}
-	a.imagePages = pages(images, 25, "Images", image)
-	a.taskPages = pages(images-fresh, 500, "ExportImageTasks", func(i int) string { return pastTask(i + fresh) })
+	a.imagePages = pages(images, 25, "Images", func(i int) any { return image(imageName(i)) })
+	a.taskPages = pages(images-fresh, 500, "ExportImageTasks", func(i int) any { return pastTask(i + fresh) })
 	return a
 }
 
-func pages(items, size int, name string, item func(int) string) [][]byte {
-	var all [][]byte
+func pages(items, size int, name string, item func(int) any) []prepared {
+	var all []prepared
 	for start := 0; start == 0 || start < items; start += size {
-		var list []string
+		var list []any
 		for i := start; i < min(items, start+size); i++ {
 			list = append(list, item(i))
 		}
-		next := ""
+		page := object{name: list}
 		if start+size < items {
-			next = fmt.Sprintf(`,"NextToken":"%d"`, len(all)+1)
+			page["NextToken"] = strconv.Itoa(len(all) + 1)
 		}
-		all = append(all, fmt.Appendf(nil, `{%q:[%s]%s}`, name, strings.Join(list, ","), next))
+		all = append(all, prepare(page))
 	}
 	return all
 }
 
 func imageName(i int) string { return fmt.Sprintf("win2022-office-%05d", i) }
 
-func image(i int) string { return imageNamed(imageName(i)) }
-
-// imageNamed is as long as an image with three applications is on the wire.
-func imageNamed(name string) string {
-	var applications []string
+// image is as long as an image with three applications is on the wire.
+func image(name string) any {
+	var applications []any
 	for n := range 3 {
-		applications = append(applications,
-			fmt.Sprintf(`{"Name":"Application%[1]d","DisplayName":"Application %[1]d",`+
-				`"IconURL":"https://appstream-app-icons.s3.amazonaws.com/%[2]s/Application%[1]d.png",`+
-				`"LaunchPath":"C:\\Program Files\\Application%[1]d\\Application%[1]d.exe","Enabled":true,"Metadata":{}}`, n, name))
+		application := fmt.Sprintf("Application%d", n)
+		applications = append(applications, object{
+			"Name": application, "DisplayName": fmt.Sprintf("Application %d", n),
+			"IconURL":    "https://appstream-app-icons.s3.amazonaws.com/" + name + "/" + application + ".png",
+			"LaunchPath": `C:\Program Files\` + application + `\` + application + `.exe`, "Enabled": true, "Metadata": object{},
+		})
 	}
-	return fmt.Sprintf(`{"Name":%[1]q,"Arn":"`+imageARN+`%[1]s",`+
-		`"BaseImageArn":"arn:aws:appstream:`+region+`::image/AppStream-WinServer2022-06-17-2026","DisplayName":%[1]q,"State":"AVAILABLE",`+
-		`"Visibility":"PRIVATE","ImageBuilderSupported":true,"ImageBuilderName":"%[1]s-builder","Platform":"WINDOWS_SERVER_2022",`+
-		`"Description":"An image for the office","Applications":[%[2]s],"CreatedTime":%[3]d.0,"PublicBaseImageReleasedDate":%[3]d.0,`+
-		`"AppstreamAgentVersion":"06-17-2026","ImagePermissions":{"allowFleet":true,"allowImageBuilder":true},"ImageErrors":[],`+
-		`"LatestAppstreamAgentVersion":"FALSE","ImageSharedWithOthers":"FALSE"}`,
-		name, strings.Join(applications, ","), made)
+	return object{
+		"Name": name, "Arn": imageARN + name,
+		"BaseImageArn": "arn:aws:appstream:" + region + "::image/AppStream-WinServer2022-06-17-2026",
+		"DisplayName":  name, "State": "AVAILABLE", "Visibility": "PRIVATE",
+		"ImageBuilderSupported": true, "ImageBuilderName": name + "-builder",
+		"Platform": "WINDOWS_SERVER_2022", "Description": "An image for the office",
+		"Applications": applications, "CreatedTime": awsreply.Time(time.Unix(made, 0)),
+		"PublicBaseImageReleasedDate": awsreply.Time(time.Unix(made, 0)),
+		"AppstreamAgentVersion":       "06-17-2026",
+		"ImagePermissions":            object{"allowFleet": true, "allowImageBuilder": true}, "ImageErrors": []any{},
+		"LatestAppstreamAgentVersion": "FALSE", "ImageSharedWithOthers": "FALSE",
+	}
 }
 
-func pastTask(i int) string {
+func pastTask(i int) any {
 	stamp := time.Unix(made, 0).UTC().Format("20060102T150405Z")
-	return task(fmt.Sprintf("3f0c2f0e-8a55-4c1c-9f0e-%012x", i), imageName(i), imageName(i)+"-"+stamp, "COMPLETED",
-		fmt.Sprintf(`,"AmiId":"ami-%017x","TagSpecifications":{"appstream-ami-exporter:trigger-id":"an-earlier-night"}`, i))
+	past := task(fmt.Sprintf("3f0c2f0e-8a55-4c1c-9f0e-%012x", i), imageName(i), imageName(i)+"-"+stamp, "COMPLETED")
+	past["AmiId"] = fmt.Sprintf("ami-%017x", i)
+	past["TagSpecifications"] = object{"appstream-ami-exporter:trigger-id": "an-earlier-night"}
+	return past
 }
 
-func task(id, image, ami, state, more string) string {
-	return fmt.Sprintf(`{"TaskId":%q,"ImageArn":"`+imageARN+`%s","AmiName":%q,"CreatedDate":%d.0,"State":%q%s}`, id, image, ami, made+3600,
-		state, more)
+func task(id, image, ami, state string) object {
+	return object{
+		"TaskId": id, "ImageArn": imageARN + image, "AmiName": ami,
+		"CreatedDate": awsreply.Time(time.Unix(made+3600, 0)), "State": state,
+	}
 }
+
+// published is the answer of SNS, which speaks XML.
+type published string
 
 // answer is what the service says to one call.
-func (a *account) answer(action string, body []byte) (int, []byte) {
+func (a *account) answer(action string, parameters []byte) any {
 	var input struct {
 		Names                                                    []string
 		Type, NextToken, ImageName, AmiName, TaskId, MessageBody string
 	}
-	_ = json.Unmarshal(body, &input) // SNS takes a form; nothing of it is needed
+	_ = json.Unmarshal(parameters, &input) // SNS takes a form; nothing of it is needed
 	page := 0
 	_, _ = fmt.Sscanf(input.NextToken, "%d", &page)
 	switch action {
 	case "DescribeImages":
 		switch {
 		case len(input.Names) > 0:
-			return http.StatusOK, []byte(`{"Images":[` + imageNamed(input.Names[0]) + `]}`)
+			return object{"Images": []any{image(input.Names[0])}}
 		case input.Type == "PRIVATE":
-			return http.StatusOK, a.imagePages[page]
+			return a.imagePages[page]
 		}
-		return http.StatusOK, []byte(`{"Images":[]}`)
+		return object{"Images": []any{}}
 	case "ListExportImageTasks":
-		return http.StatusOK, a.taskPages[page]
+		return a.taskPages[page]
 	case "ListTagsForResource":
-		return http.StatusOK, []byte(`{"Tags":{"Team":"Desktop","Backup":"yes"}}`)
+		return object{"Tags": object{"Team": "Desktop", "Backup": "yes"}}
 	case "CreateExportImageTask":
-		return http.StatusOK, []byte(`{"ExportImageTask":` + task(taskID, input.ImageName, input.AmiName, "EXPORTING", "") + `}`)
+		return object{"ExportImageTask": task(taskID, input.ImageName, input.AmiName, "EXPORTING")}
 	case "GetExportImageTask":
-		return http.StatusOK, []byte(`{"ExportImageTask":` + task(input.TaskId, "win2022", "win2022", "EXPORTING", "") + `}`)
+		return object{"ExportImageTask": task(input.TaskId, "win2022", "win2022", "EXPORTING")}
 	case "SendMessage":
 		sum := md5.Sum([]byte(input.MessageBody))
-		return http.StatusOK, fmt.Appendf(nil, `{"MessageId":%q,"MD5OfMessageBody":%q}`, taskID, hex.EncodeToString(sum[:]))
-	case "ChangeMessageVisibility":
-		return http.StatusOK, []byte(`{}`)
+		return object{"MessageId": taskID, "MD5OfMessageBody": hex.EncodeToString(sum[:])}
 	case "Publish":
-		return http.StatusOK, []byte(`<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>` +
+		return published(`<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>` +
 			taskID + `</MessageId></PublishResult></PublishResponse>`)
 	}
-	return http.StatusNotFound, []byte("<UnknownOperationException/>\n")
+	return object{}
 }

@@ -15,24 +15,24 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/appstream"
+
+	"appstream-ami-exporter/internal/localaws/awsreply"
 )
 
 // counts is what a server saw.
 type counts struct{ connections, requests atomic.Int64 }
 
-// instant starts a server that answers every request at once with so many bytes of JSON.
+// instant starts a server that answers every request at once with so many bytes.
 func instant(t *testing.T, size int) (*httptest.Server, *counts) {
 	t.Helper()
 	seen := &counts{}
-	answer := fmt.Sprintf(`{"Tags":{"filler":%q}}`, strings.Repeat("x", size))
+	answer := map[string]any{"Tags": map[string]string{"filler": strings.Repeat("x", size)}}
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		seen.requests.Add(1)
 		if _, err := io.Copy(io.Discard, r.Body); err != nil {
 			t.Error(err)
 		}
-		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-		// A client that closes the connection under the answer is what is counted here, no trouble of the server's.
-		_, _ = io.WriteString(w, answer)
+		awsreply.Write(w, r, answer)
 	}))
 	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 		if state == http.StateNew {

@@ -13,7 +13,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -22,6 +21,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/appstream"
+
+	"appstream-ami-exporter/internal/localaws/awsreply"
 )
 
 // Lambda freezes the function between two invocations, and whoever it is connected to may be gone when it goes on. Here a
@@ -166,11 +167,11 @@ func newService(t *testing.T) *service {
 	t.Helper()
 	s := &service{seen: map[string]int{}}
 	s.server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, action, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+		_, action := awsreply.Operation(r, nil)
 		s.mutex.Lock()
 		s.seen[action]++
 		s.mutex.Unlock()
-		_, _ = io.WriteString(w, "{}")
+		awsreply.Write(w, r, struct{}{})
 	}))
 	t.Cleanup(s.server.Close)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

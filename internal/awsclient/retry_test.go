@@ -2,14 +2,11 @@ package awsclient_test
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -18,6 +15,7 @@ import (
 
 	"appstream-ami-exporter/internal/awsclient"
 	"appstream-ami-exporter/internal/export"
+	"appstream-ami-exporter/internal/localaws/awsreply"
 	"appstream-ami-exporter/internal/trigger"
 )
 
@@ -42,13 +40,12 @@ type appStream struct {
 }
 
 func (s *appStream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	operation := strings.TrimPrefix(r.Header.Get("X-Amz-Target"), "PhotonAdminProxyService.")
+	_, operation := awsreply.Operation(r, nil)
 	_, _ = io.Copy(io.Discard, r.Body)
 	s.mutex.Lock()
 	s.calls[operation]++
 	created := s.created
 	s.mutex.Unlock()
-	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 	if operation == "CreateExportImageTask" {
 		s.create(w, r)
 		return
@@ -61,7 +58,7 @@ func (s *appStream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch operation {
 	case "DescribeImages":
 		answer["Images"] = []any{map[string]any{"Name": image, "Arn": arn, "State": "AVAILABLE", "Platform": "WINDOWS_SERVER_2022",
-			"CreatedTime": 1795169700}}
+			"CreatedTime": awsreply.Time(time.Unix(1795169700, 0))}}
 	case "ListTagsForResource":
 		answer["Tags"] = map[string]string{"Owner": "me"}
 	case "ListExportImageTasks":
@@ -69,11 +66,11 @@ func (s *appStream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			answer["ExportImageTasks"] = []any{task()}
 		}
 	}
-	_ = json.NewEncoder(w).Encode(answer)
+	awsreply.Write(w, r, answer)
 }
 
 func task() map[string]any {
-	return map[string]any{"TaskId": taskID, "ImageArn": arn, "AmiName": amiName, "CreatedDate": 1795399203, "State": "EXPORTING",
+	return map[string]any{"TaskId": taskID, "ImageArn": arn, "AmiName": amiName, "CreatedDate": awsreply.Time(time.Unix(1795399203, 0)), "State": "EXPORTING",
 		"TagSpecifications": map[string]string{"appstream-ami-exporter:trigger-id": nightly}}
 }
 
@@ -83,12 +80,24 @@ func (s *appStream) made() map[string]int {
 	return s.calls
 }
 
-// refuse answers with an error as AWS JSON services do.
+// refuse answers with an error.
 func refuse(status int, code string) http.HandlerFunc {
+	refusal := awsreply.Error{Status: status, Code: code, Message: "why"}
+	return refusal.Write
+}
+
+// proxy answers as something between here and AWS would.
+func proxy(status int) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(status)
-		fmt.Fprintf(w, `{"__type":"com.amazonaws.appstream#%s","Message":"why"}`, code)
+		_, _ = io.WriteString(w, "<html>")
 	}
+}
+
+// garbled answers with a body that cannot be read.
+func garbled(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Smithy-Protocol", "rpc-v2-cbor")
+	_, _ = io.WriteString(w, "<html>")
 }
 
 // hangUp closes the connection without a byte of an answer; reset does it so that the other end sees an error.
@@ -164,18 +173,19 @@ func TestCreateIsTriedOnce(t *testing.T) {
 		action    export.Action
 		variables map[string]string
 	}{
-		"500":                      {refuse(500, "InternalFailure"), looked, export.Wait, nil},
-		"503":                      {refuse(503, "ServiceUnavailable"), looked, export.Wait, nil},
-		"a throttle":               {refuse(400, "ThrottlingException"), notLooked, export.Wait, nil},
-		"too many requests":        {refuse(429, "TooManyRequestsException"), notLooked, export.Wait, nil},
-		"the quota":                {refuse(400, "LimitExceededException"), notLooked, export.Wait, nil},
-		"a conflict":               {refuse(400, "ConcurrentModificationException"), looked, export.Wait, nil},
-		"refused":                  {refuse(400, "InvalidRoleException"), looked, export.Reject, nil},
-		"the connection is reset":  {hangUp(true), looked, export.Wait, nil},
-		"the connection is closed": {hangUp(false), looked, export.Wait, nil},
-		"an answer that is no JSON": {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, looked,
-			export.Wait, nil},
-		"an answer without a task": {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") }, looked, export.Wait,
+		"500":                       {refuse(500, "InternalFailure"), looked, export.Wait, nil},
+		"503":                       {refuse(503, "ServiceUnavailable"), looked, export.Wait, nil},
+		"a throttle":                {refuse(400, "ThrottlingException"), notLooked, export.Wait, nil},
+		"too many requests":         {refuse(429, "TooManyRequestsException"), notLooked, export.Wait, nil},
+		"the quota":                 {refuse(400, "LimitExceededException"), notLooked, export.Wait, nil},
+		"a conflict":                {refuse(400, "ConcurrentModificationException"), looked, export.Wait, nil},
+		"refused":                   {refuse(400, "InvalidRoleException"), looked, export.Reject, nil},
+		"the connection is reset":   {hangUp(true), looked, export.Wait, nil},
+		"the connection is closed":  {hangUp(false), looked, export.Wait, nil},
+		"an answer of a proxy":      {proxy(http.StatusOK), looked, export.Wait, nil},
+		"an error of a proxy":       {proxy(http.StatusBadGateway), looked, export.Wait, nil},
+		"an answer that is no CBOR": {garbled, looked, export.Wait, nil},
+		"an answer without a task": {func(w http.ResponseWriter, r *http.Request) { awsreply.Write(w, r, struct{}{}) }, looked, export.Wait,
 			nil},
 		"retries asked for": {refuse(500, "InternalFailure"), looked, export.Wait,
 			map[string]string{"AWS_MAX_ATTEMPTS": "5", "AWS_RETRY_MODE": "adaptive"}},
@@ -231,6 +241,7 @@ func TestLostAnswerIsAdopted(t *testing.T) {
 func TestOtherCallsAreRetried(t *testing.T) {
 	for name, answer := range map[string]http.HandlerFunc{
 		"500": refuse(500, "InternalFailure"), "a throttle": refuse(400, "ThrottlingException"), "the connection is reset": hangUp(true),
+		"an error of a proxy": proxy(http.StatusBadGateway),
 	} {
 		t.Run(name, func(t *testing.T) {
 			service := &appStream{others: answer}

@@ -45,7 +45,9 @@ func TestAnswersToTheProcess(t *testing.T) {
 			t.Parallel()
 			concurrentLives <- struct{}{}
 			defer func() { <-concurrentLives }()
-			a := localtest.Start(t, localaws.Options{Timeout: test.timeout})
+			// Long enough that a busy machine still finds the export running when it looks for the first time.
+			duration := func(string, string) time.Duration { return 500 * time.Millisecond }
+			a := localtest.Start(t, localaws.Options{Timeout: test.timeout, AppStream: appstream.Options{ExportDuration: duration}})
 			var struck atomic.Int64
 			a.Gateway.SetFault(func(call gateway.Call) gateway.Effect {
 				if call.Action == test.action && struck.Add(1) <= test.times {

@@ -5,6 +5,7 @@ import (
 	"path"
 	"strings"
 
+	"appstream-ami-exporter/internal/localaws/awsreply"
 	"appstream-ami-exporter/internal/localaws/gateway"
 	"appstream-ami-exporter/internal/localaws/template"
 )
@@ -26,7 +27,7 @@ func resourceOf(call gateway.Call) string {
 }
 
 // denied asks the function's own role, as the template has it, whether it may make a call.
-func denied(statements []template.Statement, call gateway.Call) *refusal {
+func denied(statements []template.Statement, call gateway.Call) *awsreply.Error {
 	resource := resourceOf(call)
 	keys := map[string][]string{}
 	if call.Action == "TagResource" {
@@ -37,11 +38,11 @@ func denied(statements []template.Statement, call gateway.Call) *refusal {
 		}
 	}
 	if !allowed(statements, call.IAMAction(), resource, keys) {
-		return refuse("AccessDeniedException", "User is not authorized to perform: %s on resource: %s", call.IAMAction(), resource)
+		return awsreply.Refuse("AccessDeniedException", "User is not authorized to perform: %s on resource: %s", call.IAMAction(), resource)
 	}
 	role := call.Param("IamRoleArn")
 	if call.Action == "CreateExportImageTask" && !allowed(statements, "iam:PassRole", role, map[string][]string{"iam:PassedToService": {"appstream.amazonaws.com"}}) {
-		return refuse("AccessDeniedException", "User is not authorized to perform: iam:PassRole on resource: %s", role)
+		return awsreply.Refuse("AccessDeniedException", "User is not authorized to perform: iam:PassRole on resource: %s", role)
 	}
 	return nil
 }

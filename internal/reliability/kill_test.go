@@ -277,7 +277,7 @@ func checkPermissions(t *testing.T, a *localaws.Account) {
 	t.Helper()
 	for _, call := range a.Gateway.Calls() {
 		if denial := denied(a.Stack.Statements, call); denial != nil {
-			t.Errorf("the function's role does not allow a call: %s", denial.message)
+			t.Errorf("the function's role does not allow a call: %s", denial.Message)
 		}
 	}
 }

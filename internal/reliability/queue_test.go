@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"appstream-ami-exporter/internal/localaws/awsreply"
 	"appstream-ami-exporter/internal/localaws/template"
 )
 
@@ -103,7 +104,7 @@ func (w *world) comesBack(m *message) { w.at(m.visibleAt, w.poll) }
 var sqsText = regexp.MustCompile(`^[\x{9}\x{A}\x{D}\x{20}-\x{D7FF}\x{E000}-\x{FFFD}\x{10000}-\x{10FFFF}]*$`)
 
 // callSQS does what SendMessage or ChangeMessageVisibility asks for.
-func (w *world) callSQS(action string, body []byte) (answer any, refusal *refusal) {
+func (w *world) callSQS(action string, body []byte) (answer any, refusal *awsreply.Error) {
 	var input struct {
 		QueueURL          string `json:"QueueUrl"`
 		MessageBody       string
@@ -112,22 +113,22 @@ func (w *world) callSQS(action string, body []byte) (answer any, refusal *refusa
 		VisibilityTimeout int
 	}
 	if err := json.Unmarshal(body, &input); err != nil {
-		return nil, refuse("SerializationException", "%v", err)
+		return nil, awsreply.Refuse("SerializationException", "%v", err)
 	}
 	q := w.queueAt(input.QueueURL)
 	if q == nil {
-		return nil, refuse("QueueDoesNotExist", "The specified queue does not exist.")
+		return nil, awsreply.Refuse("QueueDoesNotExist", "The specified queue does not exist.")
 	}
 	switch action {
 	case "SendMessage":
 		delay := time.Duration(input.DelaySeconds) * time.Second
 		switch {
 		case input.MessageBody == "" || len(input.MessageBody) > 256*1024:
-			return nil, refuse("InvalidParameterValue", "A message of %d bytes is not taken.", len(input.MessageBody))
+			return nil, awsreply.Refuse("InvalidParameterValue", "A message of %d bytes is not taken.", len(input.MessageBody))
 		case !sqsText.MatchString(input.MessageBody):
-			return nil, refuse("InvalidMessageContents", "The message contains characters outside the allowed set.")
+			return nil, awsreply.Refuse("InvalidMessageContents", "The message contains characters outside the allowed set.")
 		case delay < 0 || delay > 15*time.Minute:
-			return nil, refuse("InvalidParameterValue", "Value %d for parameter DelaySeconds is invalid.", input.DelaySeconds)
+			return nil, awsreply.Refuse("InvalidParameterValue", "Value %d for parameter DelaySeconds is invalid.", input.DelaySeconds)
 		}
 		m := q.add(input.MessageBody, delay)
 		if q == w.work {
@@ -138,19 +139,19 @@ func (w *world) callSQS(action string, body []byte) (answer any, refusal *refusa
 	case "ChangeMessageVisibility":
 		return struct{}{}, w.changeVisibility(q, input.ReceiptHandle, time.Duration(input.VisibilityTimeout)*time.Second)
 	}
-	return nil, refuse("InvalidAction", "The action %s is not available here.", action)
+	return nil, awsreply.Refuse("InvalidAction", "The action %s is not available here.", action)
 }
 
-func (w *world) changeVisibility(q *queue, handle string, timeout time.Duration) *refusal {
+func (w *world) changeVisibility(q *queue, handle string, timeout time.Duration) *awsreply.Error {
 	now := time.Now()
 	i := slices.IndexFunc(q.messages, func(m *message) bool { return m.handle == handle && handle != "" })
 	switch {
 	case i < 0:
-		return refuse("InvalidParameterValue", "Value %s for parameter ReceiptHandle is invalid.", handle)
+		return awsreply.Refuse("InvalidParameterValue", "Value %s for parameter ReceiptHandle is invalid.", handle)
 	case !q.messages[i].visibleAt.After(now):
-		return refuse("MessageNotInflight", "The message referred to isn't in flight.")
+		return awsreply.Refuse("MessageNotInflight", "The message referred to isn't in flight.")
 	case timeout < 0 || now.Sub(q.messages[i].received)+timeout > 12*time.Hour:
-		return refuse("InvalidParameterValue", "Total VisibilityTimeout for the message is beyond the limit [43200 seconds].")
+		return awsreply.Refuse("InvalidParameterValue", "Total VisibilityTimeout for the message is beyond the limit [43200 seconds].")
 	}
 	q.messages[i].visibleAt = now.Add(timeout)
 	w.comesBack(q.messages[i])

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"encoding/xml"
 	"fmt"
 	"io"
 	"net"
@@ -22,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"appstream-ami-exporter/internal/awsclient"
+	"appstream-ami-exporter/internal/localaws/awsreply"
 	"appstream-ami-exporter/internal/localaws/gateway"
 	"appstream-ami-exporter/internal/notify"
 )
@@ -40,16 +40,6 @@ type awaited struct {
 type reply struct {
 	response *http.Response
 	err      error
-}
-
-// refusal is an answer that is an error.
-type refusal struct {
-	status        int
-	code, message string
-}
-
-func refuse(code, format string, args ...any) *refusal {
-	return &refusal{status: http.StatusBadRequest, code: code, message: fmt.Sprintf(format, args...)}
 }
 
 // publication is one message that the topic has taken.
@@ -87,7 +77,9 @@ func (w *world) RoundTrip(request *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	p, _ := request.Context().Value(processKey{}).(*process)
-	a := &awaited{call: identify(request, body), body: inOrder(body), process: p, request: request, answer: make(chan reply, 1)}
+	call := identify(request, body)
+	request.Body = io.NopCloser(bytes.NewReader(body))
+	a := &awaited{call: call, body: inOrder(call.Body), process: p, request: request, answer: make(chan reply, 1)}
 	w.mutex.Lock()
 	if !p.dead {
 		w.parked = append(w.parked, a)
@@ -125,17 +117,13 @@ func (w *world) forget(a *awaited) {
 	}
 }
 
+// identify reads which call it is. The clients here do not sign, so it is the protocol that tells the service.
 func identify(request *http.Request, body []byte) gateway.Call {
 	call := gateway.Call{Time: time.Now(), Body: body}
-	target, action, _ := strings.Cut(request.Header.Get("X-Amz-Target"), ".")
-	switch target {
-	case "PhotonAdminProxyService":
-		call.Service, call.Action = "appstream", action
-	case "AmazonSQS":
-		call.Service, call.Action = "sqs", action
-	default:
-		form, _ := url.ParseQuery(string(body))
-		call.Service, call.Action = "sns", form.Get("Action")
+	service, action := awsreply.Operation(request, body)
+	call.Service, call.Action = map[string]string{"PhotonAdminProxyService": "appstream", "AmazonSQS": "sqs", "": "sns"}[service], action
+	if parameters, err := awsreply.Parameters(request, body); err == nil {
+		call.Body = parameters
 	}
 	return call
 }
@@ -181,35 +169,30 @@ func (w *world) serve(a *awaited, decided *gateway.Effect) {
 func (w *world) answer(a *awaited) *httptest.ResponseRecorder {
 	switch a.effect.Kind {
 	case gateway.Refuse:
-		status := a.effect.Status
-		if status == 0 {
-			status = http.StatusBadRequest
-		}
-		return refused(a.call.Service, &refusal{status, a.effect.Code, a.effect.Message})
+		return refused(a.request, &awsreply.Error{Status: a.effect.Status, Code: a.effect.Code, Message: a.effect.Message})
 	case gateway.ResetBefore, gateway.HangBefore, gateway.KillBefore:
 		return nil
 	}
 	if denial := denied(w.stack.Statements, a.call); denial != nil {
-		w.t.Errorf("the function's role does not allow a call: %s", denial.message)
-		return refused(a.call.Service, denial)
+		w.t.Errorf("the function's role does not allow a call: %s", denial.Message)
+		return refused(a.request, denial)
 	}
 	recorder := httptest.NewRecorder()
 	switch a.call.Service {
 	case "appstream":
 		again := a.request.Clone(context.Background())
 		again.Header.Set("Authorization", "-")
-		again.Body = io.NopCloser(bytes.NewReader(a.call.Body))
 		w.appStream.ServeHTTP(recorder, again)
 	case "sqs":
 		output, failure := w.callSQS(a.call.Action, a.call.Body)
 		if failure != nil {
-			return refused(a.call.Service, failure)
+			return refused(a.request, failure)
 		}
 		recorder.Header().Set("Content-Type", "application/x-amz-json-1.0")
 		_ = json.NewEncoder(recorder).Encode(output)
 	default:
 		if failure := w.publish(a.call); failure != nil {
-			return refused(a.call.Service, failure)
+			return refused(a.request, failure)
 		}
 		recorder.Header().Set("Content-Type", "text/xml")
 		fmt.Fprintf(recorder, `<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>%d</MessageId></PublishResult></PublishResponse>`, len(w.mailbox))
@@ -217,46 +200,37 @@ func (w *world) answer(a *awaited) *httptest.ResponseRecorder {
 	return recorder
 }
 
-// refused writes a refusal in the service's own form.
-func refused(service string, r *refusal) *httptest.ResponseRecorder {
+// refused writes a refusal in the request's own protocol.
+func refused(request *http.Request, refusal *awsreply.Error) *httptest.ResponseRecorder {
 	recorder := httptest.NewRecorder()
-	if service == "sns" {
-		recorder.Header().Set("Content-Type", "text/xml")
-		recorder.WriteHeader(r.status)
-		var message bytes.Buffer
-		_ = xml.EscapeText(&message, []byte(r.message))
-		fmt.Fprintf(recorder, `<ErrorResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><Error><Type>Sender</Type><Code>%s</Code><Message>%s</Message></Error></ErrorResponse>`, r.code, message.String())
-		return recorder
-	}
-	recorder.Header().Set("Content-Type", "application/x-amz-json-1.1")
-	recorder.WriteHeader(r.status)
-	_ = json.NewEncoder(recorder).Encode(map[string]string{"__type": r.code, "message": r.message})
+	recorder.Header().Set("X-Amzn-RequestId", "refused") // a random one would be in the log, which is to be the same every time
+	refusal.Write(recorder, request)
 	return recorder
 }
 
 // publish is SNS: it takes what every version of it has ever taken.
-func (w *world) publish(call gateway.Call) *refusal {
+func (w *world) publish(call gateway.Call) *awsreply.Error {
 	form, err := url.ParseQuery(string(call.Body))
 	if err != nil || form.Get("Action") != "Publish" {
-		return refuse("InvalidAction", "%q is not available here: %v", form.Get("Action"), err)
+		return awsreply.Refuse("InvalidAction", "%q is not available here: %v", form.Get("Action"), err)
 	}
 	p := publication{at: time.Now(), subject: form.Get("Subject"), body: form.Get("Message"), attributes: map[string]string{}}
 	unprintable := strings.IndexFunc(p.subject, func(r rune) bool { return r < ' ' || r > '~' }) >= 0
 	if p.subject == "" || len(p.subject) > 99 || unprintable {
-		return refuse("InvalidParameter", "Invalid parameter: Subject %q", p.subject)
+		return awsreply.Refuse("InvalidParameter", "Invalid parameter: Subject %q", p.subject)
 	}
 	size := len(p.body)
 	for i := 1; form.Has(fmt.Sprintf("MessageAttributes.entry.%d.Name", i)); i++ {
 		entry := fmt.Sprintf("MessageAttributes.entry.%d.", i)
 		name, value := form.Get(entry+"Name"), form.Get(entry+"Value.StringValue")
 		if value == "" {
-			return refuse("ParameterValueInvalid", "The message attribute %q is empty.", name)
+			return awsreply.Refuse("ParameterValueInvalid", "The message attribute %q is empty.", name)
 		}
 		p.attributes[name] = value
 		size += len(name) + len("String") + len(value)
 	}
 	if size > 256*1024 {
-		return refuse("InvalidParameter", "Invalid parameter: Message too long")
+		return awsreply.Refuse("InvalidParameter", "Invalid parameter: Message too long")
 	}
 	if err := json.Unmarshal([]byte(p.body), &p.document); err != nil {
 		w.t.Errorf("a notification is no document: %v\n%s", err, p.body)

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
+
+	"appstream-ami-exporter/internal/localaws/awsreply"
 )
 
 // imagesPerPage is both the default and the greatest page of DescribeImages.
@@ -56,7 +58,7 @@ func (s *Server) describeImages(now time.Time, input describeImagesInput) (descr
 // selectImages returns the images a request means. Names mean own and public images; what others share goes by ARN only.
 func (s *Server) selectImages(now time.Time, input describeImagesInput) ([]*storedImage, error) {
 	if len(input.Names) > 0 && len(input.Arns) > 0 {
-		return nil, errorf("InvalidParameterCombinationException", "Names and Arns cannot be given together.")
+		return nil, awsreply.Refuse("InvalidParameterCombinationException", "Names and Arns cannot be given together.")
 	}
 	wanted := slices.Concat(input.Names, input.Arns)
 	found := map[string]bool{}
@@ -79,7 +81,7 @@ func (s *Server) selectImages(now time.Time, input describeImagesInput) ([]*stor
 	}
 	for _, one := range wanted {
 		if !found[one] && !s.options.IgnoreUnknownNames {
-			return nil, errorf("ResourceNotFoundException", "The image %s was not found.", one)
+			return nil, awsreply.Refuse("ResourceNotFoundException", "The image %s was not found.", one)
 		}
 	}
 	return selected, nil
@@ -99,11 +101,11 @@ func (s *Server) deleteImage(now time.Time, input deleteImageInput) (deleteImage
 	image := s.imageByName(now, *input.Name)
 	switch {
 	case image == nil:
-		return deleteImageOutput{}, errorf("ResourceNotFoundException", "The image %s was not found.", *input.Name)
+		return deleteImageOutput{}, awsreply.Refuse("ResourceNotFoundException", "The image %s was not found.", *input.Name)
 	case image.Owner != s.options.Account:
-		return deleteImageOutput{}, errorf("OperationNotPermittedException", "The image %s belongs to another account.", *input.Name)
+		return deleteImageOutput{}, awsreply.Refuse("OperationNotPermittedException", "The image %s belongs to another account.", *input.Name)
 	case image.SharedWithOthers:
-		return deleteImageOutput{}, errorf("ResourceInUseException", "The image %s is shared with other accounts.", *input.Name)
+		return deleteImageOutput{}, awsreply.Refuse("ResourceInUseException", "The image %s is shared with other accounts.", *input.Name)
 	}
 	s.removeImage(image.arn)
 	return deleteImageOutput{Image: s.newImageOutput(now, image)}, nil

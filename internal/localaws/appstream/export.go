@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
+
+	"appstream-ami-exporter/internal/localaws/awsreply"
 )
 
 type createExportInput struct {
@@ -36,22 +38,19 @@ func (s *Server) createExportImageTask(now time.Time, input createExportInput) (
 	if err := input.validate(); err != nil {
 		return exportOutput{}, err
 	}
-	if s.options.AccountSuspended {
-		return exportOutput{}, suspended()
-	}
 	image, err := s.exportableImage(now, *input.ImageName)
 	if err != nil {
 		return exportOutput{}, err
 	}
 	if !s.canAssume(*input.IamRoleArn) {
-		return exportOutput{}, errorf("InvalidRoleException", "The role %s cannot be assumed.", *input.IamRoleArn)
+		return exportOutput{}, awsreply.Refuse("InvalidRoleException", "The role %s cannot be assumed.", *input.IamRoleArn)
 	}
 	twin := s.amiNameTaken(now, *input.AmiName)
 	if twin && s.options.Twins == RefuseTwin {
-		return exportOutput{}, errorf(s.options.TwinException, "The AMI name %s is already in use.", *input.AmiName)
+		return exportOutput{}, awsreply.Refuse(s.options.TwinException, "The AMI name %s is already in use.", *input.AmiName)
 	}
 	if limit := s.options.MaxConcurrentExports; limit > 0 && s.running(now) >= limit {
-		return exportOutput{}, errorf("LimitExceededException", "The account can run %d exports at a time.", limit)
+		return exportOutput{}, awsreply.Refuse("LimitExceededException", "The account can run %d exports at a time.", limit)
 	}
 	task := s.start(now, image, input, twin)
 	return exportOutput{ExportImageTask: newTaskOutput(task.at(now))}, nil
@@ -62,13 +61,13 @@ func (s *Server) exportableImage(now time.Time, name string) (*storedImage, erro
 	image := s.imageByName(now, name)
 	switch {
 	case image == nil:
-		return nil, errorf("ResourceNotFoundException", "The image %s was not found.", name)
+		return nil, awsreply.Refuse("ResourceNotFoundException", "The image %s was not found.", name)
 	case image.Owner != s.options.Account:
-		return nil, errorf("OperationNotPermittedException", "The image %s belongs to another account.", name)
+		return nil, awsreply.Refuse("OperationNotPermittedException", "The image %s belongs to another account.", name)
 	case image.stateAt(now) != types.ImageStateAvailable:
-		return nil, errorf("ResourceNotAvailableException", "The image %s is %s.", name, image.stateAt(now))
+		return nil, awsreply.Refuse("ResourceNotAvailableException", "The image %s is %s.", name, image.stateAt(now))
 	case image.Platform != types.PlatformTypeWindowsServer2022 && image.Platform != types.PlatformTypeWindowsServer2025:
-		return nil, errorf("OperationNotPermittedException", "An image of platform %s cannot be exported.", image.Platform)
+		return nil, awsreply.Refuse("OperationNotPermittedException", "An image of platform %s cannot be exported.", image.Platform)
 	}
 	return image, nil
 }
@@ -129,8 +128,4 @@ func (s *Server) start(now time.Time, image *storedImage, input createExportInpu
 	}
 	s.tasks = append(s.tasks, task)
 	return task
-}
-
-func suspended() error {
-	return errorf("InvalidAccountStatusException", "The account is suspended.")
 }

@@ -1,11 +1,11 @@
 package appstream
 
 import (
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
+
+	"appstream-ami-exporter/internal/localaws/awsreply"
 )
 
 // imageOutput is an Image on the wire.
@@ -21,9 +21,9 @@ type imageOutput struct {
 	Platform                    types.PlatformType
 	Description                 string             `json:",omitempty"`
 	StateChangeReason           *StateChangeReason `json:",omitempty"`
-	Applications                []applicationOutput
-	CreatedTime                 json.Number
-	PublicBaseImageReleasedDate json.Number
+	Applications                []struct{}         // none are played
+	CreatedTime                 awsreply.Time
+	PublicBaseImageReleasedDate awsreply.Time
 	AppstreamAgentVersion       string
 	ImagePermissions            map[string]bool
 	ImageErrors                 []imageErrorOutput
@@ -34,21 +34,10 @@ type imageOutput struct {
 	ImageType                   types.ImageType
 }
 
-type applicationOutput struct {
-	Name        string
-	DisplayName string
-	IconURL     string
-	LaunchPath  string
-	Enabled     bool
-	Metadata    map[string]string
-	Platforms   []types.PlatformType
-	CreatedTime json.Number
-}
-
 type imageErrorOutput struct {
 	ErrorCode      string
 	ErrorMessage   string
-	ErrorTimestamp json.Number `json:",omitempty"`
+	ErrorTimestamp awsreply.Time `json:",omitzero"`
 }
 
 func (s *Server) newImageOutput(now time.Time, image *storedImage) imageOutput {
@@ -62,16 +51,15 @@ func (s *Server) newImageOutput(now time.Time, image *storedImage) imageOutput {
 		ImageBuilderSupported:       true,
 		Platform:                    image.Platform,
 		Description:                 image.Description,
-		Applications:                newApplicationOutputs(image),
-		CreatedTime:                 epochSeconds(image.CreatedTime),
-		PublicBaseImageReleasedDate: epochSeconds(image.CreatedTime.AddDate(0, -1, 0)),
+		Applications:                []struct{}{},
+		CreatedTime:                 awsreply.Time(image.CreatedTime),
+		PublicBaseImageReleasedDate: awsreply.Time(image.CreatedTime.AddDate(0, -1, 0)),
 		AppstreamAgentVersion:       "06-17-2026",
 		ImagePermissions:            map[string]bool{"allowFleet": true, "allowImageBuilder": true},
 		ImageErrors:                 []imageErrorOutput{},
 		LatestAppstreamAgentVersion: types.LatestAppstreamAgentVersionFalse,
 		DynamicAppProvidersEnabled:  types.DynamicAppProvidersEnabledDisabled,
 		ImageSharedWithOthers:       types.ImageSharedWithOthersFalse,
-		ManagedSoftwareIncluded:     image.ManagedSoftwareIncluded,
 		ImageType:                   types.ImageTypeNative,
 	}
 	if image.Owner == s.options.Account {
@@ -86,26 +74,8 @@ func (s *Server) newImageOutput(now time.Time, image *storedImage) imageOutput {
 			shown.StateChangeReason = &reason
 		}
 		for _, e := range image.Errors {
-			shown.ImageErrors = append(shown.ImageErrors, imageErrorOutput{e.Code, e.Message, epochSeconds(e.Time)})
+			shown.ImageErrors = append(shown.ImageErrors, imageErrorOutput{e.Code, e.Message, awsreply.Time(e.Time)})
 		}
 	}
 	return shown
-}
-
-func newApplicationOutputs(image *storedImage) []applicationOutput {
-	applications := []applicationOutput{}
-	for n := range image.Applications {
-		name := fmt.Sprintf("Application%d", n+1)
-		applications = append(applications, applicationOutput{
-			Name:        name,
-			DisplayName: fmt.Sprintf("Application %d", n+1),
-			IconURL:     "https://appstream-app-icons.s3.amazonaws.com/" + image.Name + "/" + name + ".png",
-			LaunchPath:  `C:\Program Files\` + name + `\` + name + ".exe",
-			Enabled:     true,
-			Metadata:    map[string]string{},
-			Platforms:   []types.PlatformType{image.Platform},
-			CreatedTime: epochSeconds(image.CreatedTime),
-		})
-	}
-	return applications
 }

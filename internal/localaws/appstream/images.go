@@ -33,10 +33,6 @@ type Image struct {
 	// StateChangeReason and Errors show while the image is FAILED.
 	StateChangeReason StateChangeReason
 	Errors            []ImageError
-
-	// Applications is how many applications the image lists, for a realistic size on the wire.
-	Applications            int
-	ManagedSoftwareIncluded bool
 }
 
 // StateChange is one step of an image's life.

@@ -46,7 +46,7 @@ func TestDescribesEveryField(t *testing.T) {
 	created := start.Add(-24 * time.Hour)
 	scene.PutImage(appstream.Image{
 		Name: "win", State: types.ImageStateFailed, Platform: types.PlatformTypeWindowsServer2025, CreatedTime: created,
-		Description: "the base", SharedWithOthers: true, ManagedSoftwareIncluded: true, Applications: 1,
+		Description: "the base", SharedWithOthers: true,
 		StateChangeReason: appstream.StateChangeReason{Code: types.ImageStateChangeReasonCodeInternalError, Message: "sorry"},
 		Errors:            []appstream.ImageError{{Code: "INTERNAL_SERVICE_ERROR", Message: "very", Time: created.Add(time.Minute)}},
 	})
@@ -77,18 +77,12 @@ func TestDescribesEveryField(t *testing.T) {
 		ImagePermissions:            &types.ImagePermissions{AllowFleet: aws.Bool(true), AllowImageBuilder: aws.Bool(true)},
 		ImageSharedWithOthers:       types.ImageSharedWithOthersTrue,
 		ImageType:                   types.ImageTypeNative,
-		ManagedSoftwareIncluded:     aws.Bool(true),
+		ManagedSoftwareIncluded:     aws.Bool(false),
 		AppstreamAgentVersion:       aws.String("06-17-2026"),
 		LatestAppstreamAgentVersion: types.LatestAppstreamAgentVersionFalse,
 		DynamicAppProvidersEnabled:  types.DynamicAppProvidersEnabledDisabled,
-		Applications: []types.Application{{
-			Name: aws.String("Application1"), DisplayName: aws.String("Application 1"), Enabled: aws.Bool(true),
-			IconURL:    aws.String("https://appstream-app-icons.s3.amazonaws.com/win/Application1.png"),
-			LaunchPath: aws.String(`C:\Program Files\Application1\Application1.exe`), Metadata: map[string]string{},
-			Platforms: []types.PlatformType{types.PlatformTypeWindowsServer2025}, CreatedTime: &created,
-		}},
 	}}
-	ignore := cmpopts.IgnoreUnexported(types.Image{}, types.Application{}, types.ImagePermissions{},
+	ignore := cmpopts.IgnoreUnexported(types.Image{}, types.ImagePermissions{},
 		types.ImageStateChangeReason{}, types.ResourceError{})
 	if diff := cmp.Diff(want, output.Images, ignore); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

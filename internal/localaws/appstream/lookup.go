@@ -3,6 +3,8 @@ package appstream
 import (
 	"slices"
 	"time"
+
+	"appstream-ami-exporter/internal/localaws/awsreply"
 )
 
 // ListExportImageTasks's pages, from its documentation; its model also allows 0, without a meaning.
@@ -20,14 +22,14 @@ func (s *Server) getExportImageTask(now time.Time, input getExportInput) (export
 		return exportOutput{}, err
 	}
 	if input.TaskId == nil { // the model does not require it
-		return exportOutput{}, errorf("ResourceNotFoundException", "No export task was named.")
+		return exportOutput{}, awsreply.Refuse("ResourceNotFoundException", "No export task was named.")
 	}
 	for _, task := range s.tasks {
 		if task.TaskID == *input.TaskId && !task.Forgotten {
 			return exportOutput{ExportImageTask: newTaskOutput(task.at(now))}, nil
 		}
 	}
-	return exportOutput{}, errorf("ResourceNotFoundException", "The export task %s was not found.", *input.TaskId)
+	return exportOutput{}, awsreply.Refuse("ResourceNotFoundException", "The export task %s was not found.", *input.TaskId)
 }
 
 type listExportsInput struct {
@@ -52,7 +54,7 @@ func (s *Server) listExportImageTasks(now time.Time, input listExportsInput) (li
 		return listExportsOutput{}, err
 	}
 	if len(input.Filters) > 0 {
-		return listExportsOutput{}, errorf("OperationNotPermittedException",
+		return listExportsOutput{}, awsreply.Refuse("OperationNotPermittedException",
 			"Filters are not emulated: AWS documents no filter names for ListExportImageTasks.")
 	}
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"appstream-ami-exporter/internal/localaws/awsreply"
 )
 
 // numbered is something listed in pages, in the order of its number.
@@ -45,5 +47,5 @@ func tokenNumber(operation string, token *string) (int, error) {
 			return number, nil
 		}
 	}
-	return 0, errorf("ValidationException", "Value '%s' at 'nextToken' is not a token that %s returned.", *token, operation)
+	return 0, awsreply.Refuse("ValidationException", "Value '%s' at 'nextToken' is not a token that %s returned.", *token, operation)
 }

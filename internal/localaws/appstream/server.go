@@ -50,8 +50,6 @@ type Options struct {
 	ListsNoTags bool
 	// ExportRoles are the ARNs of the roles AppStream can assume; none means every role in the account.
 	ExportRoles []string
-	// AccountSuspended refuses what changes anything with InvalidAccountStatusException.
-	AccountSuspended bool
 }
 
 // Server emulates the part of the AppStream API that exporting images needs.
@@ -64,9 +62,7 @@ type Server struct {
 	sequence int // of images and tasks together, so that a page can end anywhere
 	images   []*storedImage
 	tasks    []*storedTask
-	amis     []AMI // those no task made
 	outcomes map[string][]Outcome
-	faults   map[string][]string
 	calls    map[string]int
 }
 
@@ -96,7 +92,6 @@ func New(options Options) *Server {
 	return &Server{
 		options:  options,
 		outcomes: map[string][]Outcome{},
-		faults:   map[string][]string{},
 		calls:    map[string]int{},
 	}
 }
@@ -106,23 +101,6 @@ func (s *Server) Calls() map[string]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return maps.Clone(s.calls)
-}
-
-// FailNext answers the next calls of an operation with these error codes, one call each, and does nothing else for them.
-func (s *Server) FailNext(operation string, codes ...string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults[operation] = append(s.faults[operation], codes...)
-}
-
-// nextFault takes the error that FailNext has in store for an operation.
-func (s *Server) nextFault(operation string) error {
-	codes := s.faults[operation]
-	if len(codes) == 0 {
-		return nil
-	}
-	s.faults[operation] = codes[1:]
-	return errorf(codes[0], "The %s request was made to fail.", operation)
 }
 
 // nextSequence numbers what is listed in pages.

@@ -143,21 +143,6 @@ func TestCountsCalls(t *testing.T) {
 	}
 }
 
-func TestFailNext(t *testing.T) {
-	scene := newScene(t, appstream.Options{})
-	scene.PutImage(appstream.Image{Name: "win"})
-	codes := []string{"ConcurrentModificationException", "ThrottlingException", "AccessDeniedException", "InternalFailure", "ServiceUnavailable"}
-	scene.FailNext("CreateExportImageTask", codes...)
-	for _, code := range codes {
-		_, err := scene.export(t, "win", "win-1")
-		wantError(t, err, code, "CreateExportImageTask")
-	}
-	if tasks := scene.Tasks(); len(tasks) != 0 {
-		t.Errorf("failed requests started %v", tasks)
-	}
-	scene.mustExport(t, "win", "win-1")
-}
-
 // Zero options must make a usable account: this is what a person at a terminal gets.
 func TestDefaults(t *testing.T) {
 	emulator := appstream.New(appstream.Options{})

@@ -3,6 +3,8 @@ package appstream
 import (
 	"maps"
 	"time"
+
+	"appstream-ami-exporter/internal/localaws/awsreply"
 )
 
 type listTagsInput struct{ ResourceArn *string }
@@ -31,13 +33,10 @@ func (s *Server) tagResource(now time.Time, input tagResourceInput) (struct{}, e
 	if err != nil {
 		return struct{}{}, err
 	}
-	if s.options.AccountSuspended {
-		return struct{}{}, suspended()
-	}
 	tags := maps.Clone(image.Tags)
 	maps.Copy(tags, input.Tags)
 	if len(tags) > maxTags {
-		return struct{}{}, errorf("LimitExceededException", "A resource can have %d tags; this would make %d.", maxTags, len(tags))
+		return struct{}{}, awsreply.Refuse("LimitExceededException", "A resource can have %d tags; this would make %d.", maxTags, len(tags))
 	}
 	image.Tags = tags
 	return struct{}{}, nil
@@ -72,7 +71,7 @@ func (s *Server) taggedImage(now time.Time, v *validation, arn *string) (*stored
 	}
 	image := s.imageByARN(now, *arn)
 	if image == nil || image.Owner != s.options.Account {
-		return nil, errorf("ResourceNotFoundException", "The resource %s was not found.", *arn)
+		return nil, awsreply.Refuse("ResourceNotFoundException", "The resource %s was not found.", *arn)
 	}
 	return image, nil
 }

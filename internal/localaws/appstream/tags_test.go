@@ -80,12 +80,3 @@ func TestTagsOnlyOwnImages(t *testing.T) {
 		wantError(t, err, "ResourceNotFoundException", arn)
 	}
 }
-
-func TestSuspendedAccountCannotTag(t *testing.T) {
-	scene := newScene(t, appstream.Options{AccountSuspended: true})
-	scene.PutImage(appstream.Image{Name: "win"})
-	_, err := scene.client.TagResource(t.Context(), &sdk.TagResourceInput{
-		ResourceArn: aws.String(scene.ImageARN("win")), Tags: map[string]string{"a": "b"},
-	})
-	wantError(t, err, "InvalidAccountStatusException", "suspended")
-}

@@ -3,12 +3,13 @@ package appstream
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
+
+	"appstream-ami-exporter/internal/localaws/awsreply"
 )
 
 // Outcome says how an export goes.
@@ -156,7 +157,7 @@ type taskOutput struct {
 	TaskId            string
 	ImageArn          string
 	AmiName           string
-	CreatedDate       json.Number
+	CreatedDate       awsreply.Time
 	AmiDescription    string                     `json:",omitempty"`
 	State             types.ExportImageTaskState `json:",omitempty"`
 	AmiId             string                     `json:",omitempty"`
@@ -169,7 +170,7 @@ func newTaskOutput(task Task) taskOutput {
 		TaskId:            task.TaskID,
 		ImageArn:          task.ImageARN,
 		AmiName:           task.AMIName,
-		CreatedDate:       epochSeconds(task.Created),
+		CreatedDate:       awsreply.Time(task.Created),
 		AmiDescription:    task.Description,
 		State:             task.State,
 		AmiId:             task.AMIID,

@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
+
+	"appstream-ami-exporter/internal/localaws/awsreply"
 )
 
 // maxTags is the limit of tags in one request and on one resource.
@@ -134,6 +136,6 @@ func (v *validation) err() error {
 	if len(v.problems) == 1 {
 		plural = ""
 	}
-	return errorf("ValidationException", "%d validation error%s detected: %s",
+	return awsreply.Refuse("ValidationException", "%d validation error%s detected: %s",
 		len(v.problems), plural, strings.Join(v.problems, "; "))
 }

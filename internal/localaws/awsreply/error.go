@@ -1,14 +1,11 @@
 package awsreply
 
 import (
-	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
-
-	"github.com/google/uuid"
 )
 
 // Error is a service's refusal of a call.
@@ -33,71 +30,23 @@ func AsError(err error) *Error {
 	return &Error{Status: http.StatusInternalServerError, Code: "InternalError", Message: err.Error()}
 }
 
-// Write answers a request with the error, in the protocol of the request.
+// Write refuses a request with the error, in the protocol of the request.
 func (e *Error) Write(w http.ResponseWriter, r *http.Request) {
-	target := r.Header.Get("X-Amz-Target")
-	switch {
-	case strings.HasPrefix(target, "AmazonSQS."):
+	switch protocol := protocolOf(r); {
+	case protocol == query:
+		e.writeXML(w, queryError{Error: detail{Type: e.fault(), Code: e.Code, Message: e.Message}, RequestID: identify(w)})
+	case protocol == ec2Query:
+		e.writeXML(w, ec2Error{Error: detail{Code: e.Code, Message: e.Message}, RequestID: identify(w)})
+	case strings.HasPrefix(r.Header.Get("X-Amz-Target"), "AmazonSQS."):
 		// SDKs that grew up with the query protocol take the code from this header.
 		w.Header().Set("X-Amzn-Query-Error", sqsQueryCode(e.Code)+";"+e.fault())
-		e.writeJSON(w, "application/x-amz-json-1.0", "com.amazonaws.sqs#")
-	case target == "" && strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded"):
-		if SigningName(r) == "ec2" {
-			e.writeEC2(w)
-			return
-		}
-		e.writeXML(w)
+		write(w, r, e.status(), structuredError{Type: "com.amazonaws.sqs#" + e.Code, Message: e.Message})
+	case protocol == cbor2:
+		write(w, r, e.status(), cborError{Type: e.Code, Message: e.Message, Modelled: e.Message})
 	default:
 		w.Header().Set("X-Amzn-ErrorType", e.Code)
-		e.writeJSON(w, "application/x-amz-json-1.1", "")
+		write(w, r, e.status(), structuredError{Type: e.Code, Message: e.Message})
 	}
-}
-
-func (e *Error) writeJSON(w http.ResponseWriter, contentType, namespace string) {
-	w.Header().Set("Content-Type", contentType)
-	w.Header().Set("X-Amzn-RequestId", uuid.NewString())
-	w.WriteHeader(e.status())
-	// A failed write means that the caller has gone: there is nobody left to tell.
-	_ = json.NewEncoder(w).Encode(map[string]string{"__type": namespace + e.Code, "message": e.Message})
-}
-
-func (e *Error) writeXML(w http.ResponseWriter) {
-	type detail struct {
-		Type    string
-		Code    string
-		Message string
-	}
-	answer := struct {
-		XMLName   xml.Name `xml:"ErrorResponse"`
-		Error     detail
-		RequestID string `xml:"RequestId"`
-	}{
-		Error:     detail{Type: e.fault(), Code: e.Code, Message: e.Message},
-		RequestID: uuid.NewString(),
-	}
-	w.Header().Set("Content-Type", "text/xml")
-	w.WriteHeader(e.status())
-	_ = xml.NewEncoder(w).Encode(answer)
-}
-
-// writeEC2 is for the one service whose errors are a list.
-// https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-error-code.html
-func (e *Error) writeEC2(w http.ResponseWriter) {
-	type detail struct {
-		Code    string
-		Message string
-	}
-	answer := struct {
-		XMLName   xml.Name `xml:"Response"`
-		Errors    []detail `xml:"Errors>Error"`
-		RequestID string
-	}{
-		Errors:    []detail{{Code: e.Code, Message: e.Message}},
-		RequestID: uuid.NewString(),
-	}
-	w.Header().Set("Content-Type", "text/xml")
-	w.WriteHeader(e.status())
-	_ = xml.NewEncoder(w).Encode(answer)
 }
 
 func (e *Error) status() int {
@@ -118,13 +67,50 @@ func (e *Error) fault() string {
 	return "Receiver"
 }
 
+type structuredError struct {
+	Type    string `json:"__type"`
+	Message string `json:"message"`
+}
+
+// cborError has its message twice: the SDK reads that of an exception of the service's model under the name that AppStream's model
+// has for it, and any other under the common one.
+type cborError struct {
+	Type     string `json:"__type"`
+	Message  string `json:"message"`
+	Modelled string `json:"Message"`
+}
+
+type detail struct {
+	Type    string `xml:",omitempty"`
+	Code    string
+	Message string
+}
+
+type queryError struct {
+	XMLName   xml.Name `xml:"ErrorResponse"`
+	Error     detail
+	RequestID string `xml:"RequestId"`
+}
+
+// ec2Error is described in https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html.
+type ec2Error struct {
+	XMLName   xml.Name `xml:"Response"`
+	Error     detail   `xml:"Errors>Error"`
+	RequestID string
+}
+
+func (e *Error) writeXML(w http.ResponseWriter, answer any) {
+	w.Header().Set("Content-Type", "text/xml")
+	w.WriteHeader(e.status())
+	_ = xml.NewEncoder(w).Encode(answer) // fails only if the caller has gone
+}
+
 // sqsQueryCode gives the code that the query protocol had for an SQS error before it was renamed.
 func sqsQueryCode(code string) string {
 	switch code {
 	case "QueueDoesNotExist":
 		return "AWS.SimpleQueueService.NonExistentQueue"
-	case "MessageNotInflight", "EmptyBatchRequest", "TooManyEntriesInBatchRequest",
-		"BatchEntryIdsNotDistinct", "BatchRequestTooLong":
+	case "MessageNotInflight":
 		return "AWS.SimpleQueueService." + code
 	}
 	return code

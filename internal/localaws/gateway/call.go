@@ -15,7 +15,7 @@ type Call struct {
 	Environment string // the execution environment that made the call, if one did
 	PID         int    // its process
 	TraceID     string // the X-Amzn-Trace-Id header: the invocation that the call belongs to
-	Body        []byte // JSON, or a form where the service speaks the query protocol
+	Body        []byte // the parameters: JSON, also of a call in CBOR, or a form where the service speaks the query protocol
 
 	// Effect and Status are how it went. They are zero when a Fault is asked; a zero Status in a
 	// recorded call means that the caller got no answer.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -66,6 +67,7 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // the caller died while it was sending
 	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
 	service, call := e.gateway.identify(r, body)
 	if e.caller != nil {
 		call.Environment, call.PID = e.caller.Name(), e.caller.PID()

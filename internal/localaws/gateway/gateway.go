@@ -3,11 +3,9 @@
 package gateway
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"slices"
@@ -51,9 +49,8 @@ type Service struct {
 	// IAMPrefix is how IAM names the service in its actions, where that is another name: "cloudwatch" is signed as "monitoring".
 	IAMPrefix string
 
-	// Operation returns which operation a request with this body is for. It is needed where the path says it, as in REST;
-	// otherwise the request's protocol does.
-	Operation func(r *http.Request, body []byte) string
+	// Operation returns which operation a request is for, where its protocol does not say it, as with REST.
+	Operation func(r *http.Request) string
 
 	http.Handler
 }
@@ -97,15 +94,19 @@ func (g *Gateway) Close() error {
 // identify reads from a request which service and operation it is for.
 func (g *Gateway) identify(r *http.Request, body []byte) (Service, Call) {
 	call := Call{Time: time.Now(), TraceID: r.Header.Get("X-Amzn-Trace-Id"), Body: body}
+	if parameters, err := awsreply.Parameters(r, body); err == nil {
+		call.Body = parameters
+	} // otherwise the service says what is wrong with it
 	service, ok := g.services[awsreply.SigningName(r)]
 	if !ok {
 		return Service{Handler: http.HandlerFunc(unknown)}, call
 	}
-	operation := service.Operation
-	if operation == nil {
-		operation = awsreply.Operation
+	call.Service = cmp.Or(service.IAMPrefix, service.SigningName)
+	if service.Operation != nil {
+		call.Action = service.Operation(r)
+	} else {
+		_, call.Action = awsreply.Operation(r, body)
 	}
-	call.Service, call.Action = cmp.Or(service.IAMPrefix, service.SigningName), operation(r, body)
 	return service, call
 }
 
@@ -148,9 +149,7 @@ func (g *Gateway) handle(w http.ResponseWriter, r *http.Request, service http.Ha
 	switch effect := call.Effect; {
 	case effect.Kind.reachesService():
 		// A service finishes what it was asked for even if the caller goes away meanwhile.
-		request := r.Clone(context.WithoutCancel(r.Context()))
-		request.Body = io.NopCloser(bytes.NewReader(call.Body))
-		service.ServeHTTP(answer, request)
+		service.ServeHTTP(answer, r.WithContext(context.WithoutCancel(r.Context())))
 	case effect.Kind == Refuse:
 		refusal := awsreply.Error{Status: effect.Status, Code: effect.Code, Message: effect.Message}
 		refusal.Write(answer, r)

@@ -22,6 +22,7 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
+	"appstream-ami-exporter/internal/localaws/awsreply"
 	"appstream-ami-exporter/internal/localaws/gateway"
 	"appstream-ami-exporter/internal/localaws/queues"
 )
@@ -107,8 +108,7 @@ type countingAppStream struct{ calls atomic.Int32 }
 func (a *countingAppStream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.calls.Add(1)
 	_, _ = io.Copy(io.Discard, r.Body)
-	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-	_, _ = io.WriteString(w, "{}")
+	awsreply.Write(w, r, struct{}{})
 }
 
 func TestRecordsCalls(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"appstream-ami-exporter/internal/localaws/awsreply"
 	"appstream-ami-exporter/internal/localaws/gateway"
 	"appstream-ami-exporter/internal/localaws/lambda"
 	"appstream-ami-exporter/internal/localaws/queues"
@@ -124,8 +125,7 @@ type countingAppStream struct{ calls atomic.Int32 }
 func (a *countingAppStream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.calls.Add(1)
 	_, _ = io.Copy(io.Discard, r.Body)
-	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-	_, _ = io.WriteString(w, "{}")
+	awsreply.Write(w, r, struct{}{})
 }
 
 // services are what the probe calls; AppStream does nothing.

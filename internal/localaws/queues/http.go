@@ -1,13 +1,9 @@
 package queues
 
 import (
-	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
-
-	"github.com/google/uuid"
 
 	"appstream-ami-exporter/internal/localaws/awsreply"
 )
@@ -19,15 +15,13 @@ func (q *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // the caller has gone
 	}
-	if action, ok := strings.CutPrefix(r.Header.Get("X-Amz-Target"), "AmazonSQS."); ok {
+	if service, action := awsreply.Operation(r, body); service == "AmazonSQS" {
 		output, err := q.callSQS(r.Context(), action, body)
 		if err != nil {
 			awsreply.AsError(err).Write(w, r)
 			return
 		}
-		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
-		w.Header().Set("X-Amzn-RequestId", uuid.NewString())
-		_ = json.NewEncoder(w).Encode(output) // fails only if the caller has gone
+		awsreply.Write(w, r, output)
 		return
 	}
 
