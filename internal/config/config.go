@@ -56,7 +56,7 @@ func Variables() []Variable {
 		{"IMAGE_TAG", "", "Key=Value pairs, separated by commas; an image must have them all"},
 		{"REQUESTS_WITHIN_SELECTION", "false", "true or false"},
 		{"AMI_NAME_TEMPLATE", "{image}-{created}", "letters, digits, ( ) . - / _ and placeholders, {image} among them"},
-		{"AMI_DESCRIPTION_TEMPLATE", "AppStream image {image}, made {created}", "any text with placeholders"},
+		{"AMI_DESCRIPTION_TEMPLATE", "AppStream image {image}, made {created}", "printable ASCII and placeholders, at most 255 characters"},
 		{"AMI_TAGS", "", "Key=Value pairs, separated by commas, at most 47"},
 		{"COPY_IMAGE_TAGS", "true", "true or false"},
 		{"WAIT_DEADLINE_HOURS", "72", "a whole number from 1 to 168"},

@@ -230,8 +230,19 @@ func (c *candidate) availability() outcome {
 	return passOn
 }
 
+// failures counts the tasks that had the description that would be sent now: what was refused for its description gets another
+// chance when that is corrected. A description that AppStream does not tell counts.
 func (c *candidate) failures() outcome {
-	if c.history.byAMIName[c.AMIName].failures >= maxFailures && !c.order.named(c.image.Name) {
+	if c.order.named(c.image.Name) {
+		return passOn
+	}
+	failures := 0
+	for _, description := range c.history.byAMIName[c.AMIName].failed {
+		if description == "" || c.order.Description.describes(description, c.order.values(c.image, c.place)) {
+			failures++
+		}
+	}
+	if failures >= maxFailures {
 		return c.because(Skip, FailedTooOften)
 	}
 	return passOn

@@ -48,6 +48,9 @@ func id(id string) func(*Task) {
 func called(amiName string) func(*Task) {
 	return func(task *Task) { task.AMIName = amiName }
 }
+func described(as string) func(*Task) {
+	return func(task *Task) { task.Description = as }
+}
 func of(arn string) func(*Task) {
 	return func(task *Task) { task.ImageARN = arn }
 }
@@ -114,13 +117,14 @@ func TestDecide(t *testing.T) {
 		return Decision{Action: Reject, ImageName: "win", Reason: reason, Hint: hint}
 	}
 
-	tests := map[string]struct {
+	type row struct {
 		image Image
 		tasks []Task
 		tags  map[string]string
 		named Decision
 		sweep Decision
-	}{
+	}
+	tests := map[string]row{
 		"new":                   {win(), nil, none, export, export},
 		"Windows Server 2025":   {win(platform("WINDOWS_SERVER_2025")), nil, none, export, export},
 		"its tags not yet read": {win(), nil, nil, needsTags, needsTags},
@@ -203,7 +207,24 @@ func TestDecide(t *testing.T) {
 		"failed three times, other AMIs": {win(), []Task{exportTask("FAILED", called("a-1")), exportTask("FAILED", called("a-2")),
 			exportTask("FAILED", called("a-3"))}, none, export, export},
 	}
-	order := Order{Trigger: nightly, Name: nameTemplate(t, "{image}-{created}")}
+	for _, failed := range []string{"FAILED", "TIMED_OUT"} {
+		said := func(description string) []Task {
+			return []Task{exportTask(failed, described(description)), exportTask(failed, described(description), id("second")),
+				exportTask(failed, described(description), id("third"))}
+		}
+		tests[failed+" three times, with the description of today"] = row{win(),
+			said("win - 20261120T101500Z"), none, export, skip("failed 3 times", "")}
+		tests[failed+" three times, with one that was corrected since"] = row{win(),
+			said("win – 20261120T101500Z"), none, export, export}
+		tests[failed+" three times, with no description told"] = row{win(), said(""), none, export, skip("failed 3 times", "")}
+		tests[failed+" twice with that of today"] = row{win(),
+			append(said("win – x"), said("win - 20261120T101500Z")[:2]...), none, export, export}
+	}
+	description, err := ParseDescriptionTemplate("{image} - {created}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	order := Order{Trigger: nightly, Name: nameTemplate(t, "{image}-{created}"), Description: description}
 	for name, test := range tests {
 		for kind, want := range map[string]Decision{"named": test.named, "sweep": test.sweep, "sweep over names": test.sweep} {
 			t.Run(name+"/"+kind, func(t *testing.T) {

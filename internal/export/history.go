@@ -15,8 +15,8 @@ type history struct {
 
 // record is what is remembered of all the tasks with one AMI name.
 type record struct {
-	live     *liveTask // completed rather than running: then the AMI is there
-	failures int
+	live   *liveTask // completed rather than running: then the AMI is there
+	failed []string  // the AMI's description, of each task that failed
 }
 
 // liveTask is what the plan asks of a task that runs or has completed.
@@ -37,7 +37,7 @@ func (h *history) add(task Task) {
 	r := h.byAMIName[task.AMIName]
 	switch {
 	case !task.live():
-		r.failures++
+		r.failed = append(r.failed, task.Description)
 	case r.live == nil || task.Completed():
 		r.live = &liveTask{id: task.ID, imageARN: task.ImageARN, completed: task.Completed()}
 	}

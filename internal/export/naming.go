@@ -8,14 +8,18 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Limits and pattern of AppStream's own.
 // https://docs.aws.amazon.com/appstream2/latest/APIReference/API_CreateExportImageTask.html
 const (
-	minAMIName     = 3
-	maxAMIName     = 128
-	maxDescription = 256
+	minAMIName = 3
+	maxAMIName = 128
+
+	// maxDescription is EC2's, whom AppStream hands the description to; AppStream itself takes 256 of any characters.
+	// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CopyImage.html
+	maxDescription = 255
 
 	// hashBytes is how much of a hash tells shortened names apart: with 48 bits, ten thousand of them collide once in five million
 	// accounts.
@@ -79,9 +83,28 @@ func ParseNameTemplate(text string) (Template, error) {
 	return t, errors.Join(problems...)
 }
 
-// ParseDescriptionTemplate checks a template for AMI descriptions, which may hold any text.
+// ParseDescriptionTemplate checks a template for AMI descriptions. It may hold what EC2 takes in a description: AppStream takes more,
+// and exports with it fail when EC2 makes the AMI.
 func ParseDescriptionTemplate(text string) (Template, error) {
-	return parseTemplate("AMI description", text)
+	t, err := parseTemplate("AMI description", text)
+	if err != nil {
+		return t, err
+	}
+	var problems []error
+	if i := strings.IndexFunc(text, func(r rune) bool { return !descriptionRune(r) }); i >= 0 {
+		_, size := utf8.DecodeRuneInString(text[i:])
+		problems = append(problems, fmt.Errorf("the AMI description template %s holds %q, which EC2 does not take in a description: "+
+			"allowed are the letters a to z and A to Z, digits, spaces and the punctuation of ASCII", quote(text), text[i:i+size]))
+	}
+	if runes := utf8.RuneCountInString(text); runes > maxDescription {
+		problems = append(problems, fmt.Errorf("the AMI description template is %d characters long, EC2 takes at most %d", runes, maxDescription))
+	}
+	return t, errors.Join(problems...)
+}
+
+// isDescription tells whether EC2 takes the text as the description of an AMI.
+func isDescription(text string) bool {
+	return len(text) <= maxDescription && allRunes(text, descriptionRune)
 }
 
 func parseTemplate(what, text string) (t Template, err error) {
@@ -145,8 +168,30 @@ func (t Template) name(v values) string {
 	return name[:min(len(name), maxAMIName-len(suffix))] + suffix
 }
 
-// description is cut to AppStream's limit, between characters.
+// description is cut to EC2's limit. It is ASCII, as the template and names of images are.
 func (t Template) description(v values) string {
-	runes := []rune(strings.ToValidUTF8(t.fill(v), ""))
-	return string(runes[:min(len(runes), maxDescription)])
+	text := t.fill(v)
+	return text[:min(len(text), maxDescription)]
+}
+
+// describes tells whether the text is the description that the template makes for the same image, whenever that was asked for:
+// {date} and {time} are another each night.
+func (t Template) describes(text string, v values) bool {
+	const anyByte = "\x00" // is in no description
+	timeless := Template{parts: slices.Clone(t.parts)}
+	for i, part := range timeless.parts {
+		if part == "{date}" || part == "{time}" {
+			timeless.parts[i] = strings.Repeat(anyByte, len(placeholders[part](v)))
+		}
+	}
+	pattern := timeless.description(v)
+	if len(text) != len(pattern) {
+		return false
+	}
+	for i := range pattern {
+		if pattern[i] != text[i] && pattern[i] != anyByte[0] {
+			return false
+		}
+	}
+	return true
 }

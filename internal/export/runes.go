@@ -24,6 +24,9 @@ func imageNameRune(r rune) bool { return alphanumeric(r) || strings.ContainsRune
 
 func patternRune(r rune) bool { return imageNameRune(r) || strings.ContainsRune(`*?[]^\`, r) }
 
+// descriptionRune is printable ASCII, which is what EC2 takes: "Character sets beyond ASCII are not supported".
+func descriptionRune(r rune) bool { return ' ' <= r && r <= '~' }
+
 // maxImageName is AppStream's.
 const maxImageName = 101
 

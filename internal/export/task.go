@@ -1,6 +1,7 @@
 package export
 
 import (
+	"fmt"
 	"strings"
 	"time"
 	"unique"
@@ -110,6 +111,10 @@ func (t Task) Failure() (code, message, hint string) {
 	if code == nameTaken {
 		hint = "An AMI of that name exists already. If it is not the export of this image, deregister it or choose another AMI name " +
 			"template."
+	}
+	if !isDescription(t.Description) {
+		hint = fmt.Sprintf("EC2 takes at most %d characters in the description of an AMI, and of these only ASCII: change the stack's "+
+			"AmiDescriptionTemplate or the request's amiDescription.", maxDescription)
 	}
 	return code, message, hint
 }

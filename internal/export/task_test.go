@@ -1,6 +1,7 @@
 package export
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -97,7 +98,7 @@ func TestHistory(t *testing.T) {
 			if own := past.own[winARN]; own != nil {
 				got.own = own.ID
 			}
-			got.failures = record.failures
+			got.failures = len(record.failed)
 			if got != test.want {
 				t.Errorf("history = %+v, want %+v", got, test.want)
 			}
@@ -128,5 +129,37 @@ func TestHasTwin(t *testing.T) {
 				t.Errorf("hasTwin = %v, want %v", got, test.want)
 			}
 		})
+	}
+}
+
+func TestFailure(t *testing.T) {
+	const (
+		takenHint = "An AMI of that name exists already. If it is not the export of this image, deregister it or choose another AMI name " +
+			"template."
+		descriptionHint = "EC2 takes at most 255 characters in the description of an AMI, and of these only ASCII: change the stack's " +
+			"AmiDescriptionTemplate or the request's amiDescription."
+	)
+	type failure struct{ code, message, hint string }
+	for name, test := range map[string]struct {
+		task Task
+		want failure
+	}{
+		"no reason":      {Task{State: "TIMED_OUT"}, failure{"TIMED_OUT", "AppStream gives no reason", ""}},
+		"a reason":       {Task{State: "FAILED", Errors: []TaskError{{"A", "a"}}}, failure{"A", "a", ""}},
+		"two reasons":    {Task{State: "FAILED", Errors: []TaskError{{"A", "a"}, {"B", "b"}}}, failure{"A", "a; B: b", ""}},
+		"only a message": {Task{State: "FAILED", Errors: []TaskError{{"", "a"}}}, failure{"FAILED", "a", ""}},
+		"a name that is taken": {Task{State: "FAILED", Errors: []TaskError{{"InvalidAMIName.Duplicate", "taken"}}},
+			failure{"InvalidAMIName.Duplicate", "taken", takenHint}},
+		"a description that EC2 takes": {Task{State: "FAILED", Description: strings.Repeat("~", 255)},
+			failure{"FAILED", "AppStream gives no reason", ""}},
+		"a description with a dash": {Task{State: "FAILED", Description: "image – base", Errors: []TaskError{{"InvalidParameterValue", "x"}}},
+			failure{"InvalidParameterValue", "x", descriptionHint}},
+		"a description too long": {Task{State: "FAILED", Description: strings.Repeat("a", 256)},
+			failure{"FAILED", "AppStream gives no reason", descriptionHint}},
+	} {
+		var got failure
+		if got.code, got.message, got.hint = test.task.Failure(); got != test.want {
+			t.Errorf("%s: %+v, want %+v", name, got, test.want)
+		}
 	}
 }
