@@ -561,7 +561,7 @@ func TestLargestRequest(t *testing.T) {
 	}
 	ask := trigger.Spec{
 		Images: names, Tag: tags(50), Tags: tags(47),
-		AMINameTemplate: "{image}" + strings.Repeat("x", 1017), AMIDescription: strings.Repeat("\x01", 1024),
+		AMINameTemplate: "{image}" + strings.Repeat("x", 1017), AMIDescription: strings.Repeat("&", 255), // \u0026 in JSON
 	}
 	for i := range 190 {
 		ask.Images = append(ask.Images, fmt.Sprintf("*%0100d", i)) // 20 KB of patterns
