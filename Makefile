@@ -136,6 +136,10 @@ plan: build/exporter ## Show what the deployed stack would export now, or with I
 export: build/exporter ## Export IMAGE=<name> now, to the AMI AMI_NAME if given; FOLLOW=1 shows how it goes on until it ends
 	@$(exporter) -image "$$IMAGE" $(if $(AMI_NAME),-ami-name "$$AMI_NAME") $(if $(FOLLOW),-follow) export
 
+.PHONY: night
+night: build/exporter ## Show what a nightly run would do now, ask, and start one
+	@$(exporter) $(if $(YES),-yes) night
+
 .PHONY: status
 status: build/exporter ## Show what runs, what has ended and what waits; WATCH=1 shows it again and again
 	@$(exporter) $(if $(WATCH),-watch) status

@@ -63,7 +63,7 @@ func show(t *testing.T, args ...string) (string, error) {
 func showUntil(t *testing.T, ctx context.Context, args ...string) (string, error) {
 	t.Helper()
 	var out bytes.Buffer
-	err := run(ctx, args, &out, time.Now)
+	err := run(ctx, args, strings.NewReader(""), &out, time.Now)
 	return out.String(), err
 }
 
@@ -311,6 +311,36 @@ func TestReplay(t *testing.T) {
 	var read replayed
 	if err := json.Unmarshal([]byte(screen), &read); err != nil || len(read.Events) != 2 || read.Events[0].SentAgain || read.Events[1].SentAgain {
 		t.Errorf("%v:\n%s", err, screen)
+	}
+}
+
+// A night is started only if somebody has seen what it would do, and agrees.
+func TestNight(t *testing.T) {
+	account := local(t)
+	for _, test := range []struct {
+		answer string
+		args   []string
+		starts bool
+	}{{"", nil, false}, {"n\n", nil, false}, {"Y\n", nil, true}, {"", []string{"-yes", "-json"}, true}} {
+		var out bytes.Buffer
+		if err := run(t.Context(), append([]string{"night"}, test.args...), strings.NewReader(test.answer), &out, time.Now); err != nil {
+			t.Fatal(err)
+		}
+		if err := account.Function.Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if started := len(account.AppStream.Tasks()) > 0; started != test.starts {
+			t.Errorf("%q: it is started: %t", test.answer, started)
+		}
+		if test.args == nil {
+			has(t, out.String(), "2 would be exported", map[bool]string{true: "Started. `make status`", false: "Not started."}[test.starts])
+		} else {
+			has(t, out.String(), `"started": true`, `"reply": {`)
+		}
+		account.AppStream.ForgetTasks()
+		if test.starts && !strings.Contains(mustShow(t, "status"), "ago: 4 images, ") {
+			t.Error("the status does not show the night")
+		}
 	}
 }
 

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,13 +22,14 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	os.Exit(terminal.Exit(os.Stderr, "exporter", run(ctx, os.Args[1:], os.Stdout, time.Now)))
+	os.Exit(terminal.Exit(os.Stderr, "exporter", run(ctx, os.Args[1:], os.Stdin, os.Stdout, time.Now)))
 }
 
-const usage = `usage: exporter [flags] plan|export|status|replay [flags]
+const usage = `usage: exporter [flags] plan|export|night|status|replay [flags]
 
   plan    what a run would do now with the images that the stack selects, or with -images; nothing is started
   export  start the export of -image; with -follow show how it goes on until it ends
+  night   show what a nightly run would do now, and start one if that is agreed to
   status  what runs, what has ended, what waits; with -watch again and again
   replay  send the triggers in the failed-events queue to the function again
 
@@ -44,6 +46,7 @@ type options struct {
 	amiName string
 	follow  bool
 	watch   bool
+	yes     bool
 	json    bool
 }
 
@@ -60,6 +63,7 @@ func parse(args []string) (command string, o options, err error) {
 	flags.StringVar(&o.amiName, "ami-name", "", "export: the `name` of the AMI, where it is not to be the stack's choice")
 	flags.BoolVar(&o.follow, "follow", false, "export: show how it goes on until it ends")
 	flags.BoolVar(&o.watch, "watch", false, "status: show it again and again")
+	flags.BoolVar(&o.yes, "yes", false, "night: start it without a question")
 	flags.BoolVar(&o.json, "json", false, "write JSON for programs")
 	if err := flags.Parse(args); err != nil {
 		return "", o, flag.ErrHelp // flags has said why
@@ -87,18 +91,26 @@ type report interface {
 	attention() error
 }
 
-var commands = map[string]func(context.Context, desk, options) (report, error){
-	"plan": func(ctx context.Context, d desk, o options) (report, error) {
+// commands do their work. agreed asks whoever sits at the terminal.
+var commands = map[string]func(ctx context.Context, d desk, o options, agreed func(question string) bool) (report, error){
+	"plan": func(ctx context.Context, d desk, o options, _ func(string) bool) (report, error) {
 		return d.plan(ctx, trigger.Spec{Images: list(o.images), DryRun: true})
 	},
-	"export": func(ctx context.Context, d desk, o options) (report, error) {
+	"export": func(ctx context.Context, d desk, o options, _ func(string) bool) (report, error) {
 		return d.export(ctx, trigger.Spec{ImageName: o.image, AMIName: o.amiName}, o.follow)
 	},
-	"status": func(ctx context.Context, d desk, _ options) (report, error) { return d.status(ctx) },
-	"replay": func(ctx context.Context, d desk, _ options) (report, error) { return d.replay(ctx) },
+	"night": func(ctx context.Context, d desk, _ options, agreed func(string) bool) (report, error) {
+		return d.night(ctx, agreed)
+	},
+	"status": func(ctx context.Context, d desk, _ options, _ func(string) bool) (report, error) {
+		return d.status(ctx)
+	},
+	"replay": func(ctx context.Context, d desk, _ options, _ func(string) bool) (report, error) {
+		return d.replay(ctx)
+	},
 }
 
-func run(ctx context.Context, args []string, w io.Writer, now func() time.Time) error {
+func run(ctx context.Context, args []string, in io.Reader, w io.Writer, now func() time.Time) error {
 	command, o, err := parse(args)
 	if err != nil {
 		return err
@@ -118,7 +130,9 @@ func run(ctx context.Context, args []string, w io.Writer, now func() time.Time) 
 	if command == "status" && o.watch {
 		return d.watchStatus(ctx, w, o.json)
 	}
-	found, err := commands[command](ctx, d, o)
+	found, err := commands[command](ctx, d, o, func(question string) bool {
+		return o.yes || terminal.Agreed(bufio.NewReader(in), os.Stderr, question)
+	})
 	if found != nil {
 		err = errors.Join(tell(w, found, o.json), err)
 	}

@@ -131,6 +131,36 @@ func TestDeploy(t *testing.T) {
 	}
 }
 
+// Whoever sits at a terminal is offered the first run and the doctor once the stack is there; nobody else is asked.
+func TestDeployOffers(t *testing.T) {
+	t.Parallel()
+	terminal := localtest.Tool(t, "script", "util-linux")
+	calls := filepath.Join(t.TempDir(), "calls")
+	environment := []string{
+		standIns(t, map[string]string{"sam": "true", "make": `echo "$*" >>"` + calls + `"; exit 2`}), "MAKE=make", "HOME=" + t.TempDir(),
+	}
+	root := localtest.Root(t)
+	deploy := func(command ...string) string {
+		t.Helper()
+		run := exec.CommandContext(t.Context(), command[0], command[1:]...)
+		run.Dir, run.Env, run.Stdin = root, environment, strings.NewReader("y\nn\n")
+		output, err := run.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, output)
+		}
+		return string(output)
+	}
+	const ask = "now? [y/N]"
+	output := deploy("./scripts/deploy", "mine", "eu-west-1", "backup")
+	if _, err := os.Stat(calls); err == nil || strings.Contains(output, ask) || !strings.Contains(output, "make night ") || !strings.Contains(output, "make doctor ") {
+		t.Errorf("without a terminal:\n%s", output)
+	}
+	output = deploy(terminal, "-qec", "./scripts/deploy mine eu-west-1 backup", os.DevNull)
+	if want := "--no-print-directory night STACK=mine REGION=eu-west-1 PROFILE=backup\n"; strings.Count(output, ask) != 2 || string(read(t, calls)) != want {
+		t.Errorf("make is called with %s\n%s", read(t, calls), output)
+	}
+}
+
 // What cannot end well is refused before anything is built.
 func TestDeployRefuses(t *testing.T) {
 	t.Parallel()
