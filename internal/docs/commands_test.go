@@ -10,9 +10,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/appstream"
 	"appstream-ami-exporter/internal/localaws/localtest"
 )
+
+func TestMain(m *testing.M) { os.Exit(localtest.Main(m)) }
 
 // block is a block of code in a document.
 type block struct {
@@ -80,45 +85,88 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// What needs an AWS account is run with stand-ins that call nothing: the real aws command is sent to where nobody answers, so it
-// says whether it knows each argument, and the real make says whether it knows the target.
+// What needs an AWS account is run against the local AWS: the project's own commands as they are, and the real aws command as far
+// as its services are played. Of what is not, the aws command at least says whether it knows each argument, since it is sent to
+// where nobody answers; and what would deploy has stand-ins.
 func TestCommandsForAWS(t *testing.T) {
 	aws := localtest.Tool(t, "aws", "https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html")
-	tools := t.TempDir()
+	if testing.Short() {
+		t.Skip("SKIPPED: takes half a minute")
+	}
+	endpoint := account(t)
+	tree, tools, answered := checkout(t), t.TempDir(), filepath.Join(t.TempDir(), "answered")
 	standIns(t, tools, map[string]string{
 		"aws": `case "$1 $2" in
-"cloudformation package" | "cloudformation deploy" | "s3 "*) ;; # these call other services as well
-*) said=$(` + aws + ` "$@" --endpoint-url http://127.0.0.1:9 2>&1)
-	case $said in *"Could not connect"*) ;; *) echo "aws $*: $said" >&2; exit 1 ;; esac ;;
+"cloudformation package" | "cloudformation deploy" | "s3 "*) echo stand-in; exit ;; # these call other services as well
 esac
-echo stand-in`,
-		"sam":  `case $1 in build | deploy | delete) ;; *) echo "sam $1?" >&2; exit 1 ;; esac`,
-		"git":  `echo v1.0.0`,
-		"make": `unset MAKEFLAGS; exec ` + look(t, "make") + ` -n "$@" >/dev/null`,
+if said=$(` + aws + ` "$@" --endpoint-url "$AWS_ENDPOINT_URL" 2>&1); then
+	echo "$1 $2" >>"` + answered + `"
+	printf '%s\n' "$said"
+	exit
+fi
+case $said in
+*"(UnknownOperationException)"* | *"(InvalidAction)"*) ;; # not played
+*"Stack with id appstream-ami-exporter-key does not exist"*) ;; # its deployment has a stand-in
+*) echo "aws $*: $said" >&2; exit 1 ;;
+esac
+said=$(` + aws + ` "$@" --endpoint-url http://127.0.0.1:9 2>&1)
+case $said in *"Could not connect"*) echo stand-in ;; *) echo "aws $*: $said" >&2; exit 1 ;; esac`,
+		"sam": `case $1 in build | deploy | delete) ;; *) echo "sam $1?" >&2; exit 1 ;; esac`,
+		"git": `echo v1.0.0`,
+		"make": `unset MAKEFLAGS
+case $1 in plan | export | night | status | replay) exec ` + look(t, "make") + ` "$@" </dev/null ;; esac
+exec ` + look(t, "make") + ` -n "$@" >/dev/null`,
 	})
 	environment := []string{
-		"PATH=" + tools + string(os.PathListSeparator) + os.Getenv("PATH"), "AWS_MAX_ATTEMPTS=1",
-		"AWS_DEFAULT_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x", "AWS_CONFIG_FILE=" + os.DevNull,
+		"PATH=" + tools + string(os.PathListSeparator) + os.Getenv("PATH"), "AWS_MAX_ATTEMPTS=1", "AWS_ENDPOINT_URL=" + endpoint,
+		"AWS_DEFAULT_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x", "AWS_EC2_METADATA_DISABLED=true",
+		"AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
 	}
-	tree := checkout(t)
 	if err := os.MkdirAll(filepath.Join(tree, "build", "package"), 0o755); err != nil {
 		t.Fatal(err)
 	}
+	execute(t, tree, "make plan", environment) // builds the program, once for all
 	// It calls aws many times and reads the answers; it has a test of its own.
 	standIns(t, filepath.Join(tree, "examples", "stackset"), map[string]string{"deploy": "exit 0"})
-	for _, b := range blocks(t) {
-		if b.kind != "sh aws" {
-			continue
-		}
-		first, _, _ := strings.Cut(b.text, "\n")
-		t.Run(b.page+": "+first, func(t *testing.T) {
-			t.Parallel()
-			if testing.Short() {
-				t.Skip("SKIPPED: takes some seconds")
+	t.Run("blocks", func(t *testing.T) {
+		for _, b := range blocks(t) {
+			if b.kind != "sh aws" {
+				continue
 			}
-			execute(t, tree, b.text, environment)
-		})
+			first, _, _ := strings.Cut(b.text, "\n")
+			t.Run(b.page+": "+first, func(t *testing.T) {
+				t.Parallel()
+				execute(t, tree, strings.ReplaceAll(b.text, "http://127.0.0.1:4577", endpoint), environment)
+			})
+		}
+	})
+	log, err := os.ReadFile(answered)
+	if err != nil {
+		t.Fatal(err)
 	}
+	for _, call := range []string{
+		"appstream list-export-image-tasks", "cloudformation describe-stacks", "events put-events", "lambda invoke", "sqs purge-queue", "sqs receive-message",
+	} {
+		if !strings.Contains(string(log), call+"\n") {
+			t.Errorf("the local AWS has not answered aws %s", call)
+		}
+	}
+}
+
+// account starts a local AWS that has had a calm night, and returns where it is.
+func account(t *testing.T) (endpoint string) {
+	t.Helper()
+	account := localtest.Start(t, localaws.Options{})
+	account.AppStream.PutImage(appstream.Image{Name: "win2022-base-7"})
+	opened, err := account.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := account.FireSchedule(time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	localtest.Settle(t, account)
+	return opened.URL()
 }
 
 // standIns puts commands into a directory.
@@ -146,7 +194,7 @@ func execute(t *testing.T, directory, script string, environment []string) {
 	shell.Dir = directory
 	shell.Env = append(slices.DeleteFunc(os.Environ(), func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")
-		return strings.HasPrefix(name, "MAKE") || name == "MFLAGS"
+		return strings.HasPrefix(name, "MAKE") || name == "MFLAGS" || strings.HasPrefix(name, "AWS_")
 	}), environment...)
 	if output, err := shell.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s\n%s", err, script, output)
