@@ -32,9 +32,12 @@ SETTINGS = {
     "ReservedConcurrency": ["", "3"],
     "Alarms": ["ENABLED", "DISABLED"],
     "Schedule": ["ENABLED", "DISABLED"],
-    "HoursWithoutRun": ["26", "0", "24"],
+    "HoursWithoutRun": ["26", "0", "25"],
     "Dashboard": ["ENABLED", "DISABLED"],
 }
+
+# Each partition turns conditions as well. They have to do with the dashboard alone, so all other combinations are those of aws.
+PARTITIONS = ["aws", "aws-us-gov", "aws-cn", "aws-eusc", "aws-iso-b"]
 
 
 def references(value, variables=frozenset()):
@@ -82,6 +85,11 @@ def covering(combinations):
     return chosen
 
 
+def without_partition(parameters):
+    """Return what is a parameter of the template; the partition is where it is deployed to."""
+    return {name: value for name, value in parameters.items() if name != conditions.PARTITION}
+
+
 def lint(template, but=()):
     """Return what cfn-lint has to say, with all informational rules but some."""
     config = ManualArgs(include_checks=["I"], ignore_checks=list(but), regions=["eu-west-1"])
@@ -93,10 +101,10 @@ def main():
     template = translate.load("template.yaml")
     combinations = {}  # conditions to parameters that have them
     refused = {}
-    count = 0
-    for values in itertools.product(*SETTINGS.values()):
-        parameters = dict(zip(SETTINGS, values))
-        count += 1
+    settings = [dict(zip(SETTINGS, values)) for values in itertools.product(*SETTINGS.values())]
+    for partition, dashboard in itertools.product(PARTITIONS, SETTINGS["Dashboard"]):
+        settings.append({conditions.PARTITION: partition, "Dashboard": dashboard})
+    for parameters in settings:
         decider = conditions.Decider(template, parameters)
         if broken := decider.broken_rules():
             for name in broken:
@@ -111,7 +119,7 @@ def main():
 
     translations = {}
     for decided, parameters in combinations.items():
-        translated = translate.translate("template.yaml", parameters)
+        translated = translate.translate("template.yaml", without_partition(parameters))
         translations[json.dumps(translated, sort_keys=True)] = translated
         for name in dangling(conditions.without(translated, dict(decided), parameters)):
             problems.append(f"with {parameters}: {name} is referred to, but not made")
@@ -121,13 +129,13 @@ def main():
     chosen = covering([dict(decided) for decided in combinations])
     for decided in chosen:
         parameters = combinations[tuple(decided.items())]
-        translated = translate.translate("template.yaml", parameters)
-        # Of course some parameters and the console's addresses are not used then.
-        found = lint(conditions.without(translated, decided, parameters), but=["W2001", "W7001"])
+        translated = translate.translate("template.yaml", without_partition(parameters))
+        # Of course some parameters are not used then.
+        found = lint(conditions.without(translated, decided, parameters), but=["W2001"])
         problems += [f"with {parameters}: {problem}" for problem in found]
 
     print(
-        f"{count} settings, of which the rules refuse {', '.join(f'{n} ({name})' for name, n in sorted(refused.items()))}; "
+        f"{len(settings)} settings, of which the rules refuse {', '.join(f'{n} ({name})' for name, n in sorted(refused.items()))}; "
         f"{len(combinations)} combinations of {len(template['Conditions'])} conditions translated, {len(translations)} distinct; "
         f"cfn-lint on {len(translations)} and, with the conditions decided, on {len(chosen)}"
     )

@@ -1,5 +1,8 @@
 """Decides the conditions and rules of a CloudFormation template, as far as template.yaml uses them."""
 
+# The group of Regions that the template is deployed to; aws unless another is chosen.
+PARTITION = "AWS::Partition"
+
 
 class Decider:
     """Evaluates rules and conditions for one choice of parameters."""
@@ -8,6 +11,7 @@ class Decider:
         self.conditions = template.get("Conditions", {})
         self.rules = template.get("Rules", {})
         self.parameters = {name: str(value.get("Default", "")) for name, value in template["Parameters"].items()}
+        self.parameters[PARTITION] = "aws"
         self.parameters.update(parameters)
 
     def value(self, expression):

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
@@ -261,12 +262,16 @@ func TestMetricsInTheLog(t *testing.T) {
 				t.Fatal(err)
 			}
 			delete(metrics, "_aws") // compared as a whole in internal/handler
+			if _, err := time.Parse(time.RFC3339Nano, fmt.Sprint(metrics["timestamp"])); err != nil {
+				t.Error(err)
+			}
+			delete(metrics, "timestamp")
 			got = append(got, metrics)
 		}
 	}
 	check(t, "metrics", []any{map[string]any{
-		"FunctionName": a.Stack.Function.Name,
-		"Sweeps":       1.0, "ImagesSelected": 1.0, "ImagesSkipped": 0.0, "ImagesWaiting": 0.0, "ExportsStarted": 1.0,
+		"FunctionName": a.Stack.Function.Name, "level": "INFO",
+		"Sweeps": 1.0, "ImagesSelected": 1.0, "ImagesSkipped": 0.0, "ImagesWaiting": 0.0, "ExportsStarted": 1.0,
 		"ExportsRejected": 0.0,
 	}}, got)
 }

@@ -17,7 +17,7 @@ import (
 	"appstream-ami-exporter/internal/localaws/queues"
 )
 
-// screen writes a timeline for people. The night begins at two.
+// screen writes a timeline for people. The night begins at four, as the template says.
 type screen struct {
 	mutex  sync.Mutex
 	w      io.Writer
@@ -66,7 +66,7 @@ func (s *screen) clock() string {
 		return time.Now().UTC().Format("15:04:05")
 	}
 	passed := time.Duration(float64(time.Since(s.began)) * s.scene.speed)
-	return time.Date(2026, 11, 23, 2, 0, 0, 0, time.UTC).Add(passed).Format("15:04")
+	return time.Date(2026, 11, 23, 4, 0, 0, 0, time.UTC).Add(passed).Format("15:04")
 }
 
 // until waits for a moment of the night, counted from its beginning.

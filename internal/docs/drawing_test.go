@@ -20,25 +20,25 @@ var palette = []string{"#1f77b4", "#ff7f0e", "#2ca02c", "#9467bd", "#d62728", "#
 // tables are made up; a column that only one of the dashboard's tables has tells which is which.
 var tables = map[string][]map[string]string{
 	"trigger": {
-		{"@timestamp": "11-24 02:00", "trigger": "schedule", "images": "8", "started": "3", "waiting": "1", "skipped": "4",
+		{"@timestamp": "11-24 04:00", "trigger": "schedule", "images": "8", "started": "3", "waiting": "1", "skipped": "4",
 			"rejected": "0"},
 		{"@timestamp": "11-23 10:21", "trigger": "image-ready", "images": "1", "started": "1", "waiting": "0", "skipped": "0",
 			"rejected": "0"},
-		{"@timestamp": "11-23 02:00", "trigger": "schedule", "images": "7", "started": "2", "waiting": "0", "skipped": "5",
+		{"@timestamp": "11-23 04:00", "trigger": "schedule", "images": "7", "started": "2", "waiting": "0", "skipped": "5",
 			"rejected": "0"},
 	},
 	"taskId": {
-		{"@timestamp": "11-24 02:25", "message": "failed", "imageName": "win2025-office-12",
+		{"@timestamp": "11-24 04:25", "message": "failed", "imageName": "win2025-office-12",
 			"amiName": "win2025-office-12-20261121T101500Z", "reason": "The copy could not be completed.", "taskId": "9a0b6d52-7a3e-..."},
 		{"@timestamp": "11-22 09:02", "message": "reject", "imageName": "win2022-old", "reason": "the image was not found"},
 	},
 	"level": {
-		{"@timestamp": "11-24 02:41", "level": "WARN", "message": "the request waits", "imageName": "win2022-cad-3",
+		{"@timestamp": "11-24 04:41", "level": "WARN", "message": "the request waits", "imageName": "win2022-cad-3",
 			"why": "ThrottlingException"},
 	},
 	"latest": {
-		{"reason": "already exported", "images": "4", "latest": "11-24 02:00"},
-		{"reason": "platform ROCKY_LINUX8 cannot be exported", "images": "1", "latest": "11-24 02:00"},
+		{"reason": "already exported", "images": "4", "latest": "11-24 04:00"},
+		{"reason": "platform ROCKY_LINUX8 cannot be exported", "images": "1", "latest": "11-24 04:00"},
 	},
 }
 

@@ -65,6 +65,27 @@ func readPolicy(t *testing.T, name string) (parsed policy) {
 	return parsed
 }
 
+// The policies are used as they are, in whatever partition the account is: aws, aws-us-gov and others.
+func TestPoliciesInEveryPartition(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(root, "docs", "*-policy.json"))
+	if err != nil || len(files) < 3 {
+		t.Fatalf("%d policies, %v", len(files), err)
+	}
+	for _, file := range files {
+		for _, statement := range readPolicy(t, filepath.Base(file)).Statement {
+			resources, ok := statement.Resource.([]any)
+			if !ok {
+				resources = []any{statement.Resource}
+			}
+			for _, resource := range resources {
+				if resource != "*" && !strings.HasPrefix(resource.(string), "arn:*:") {
+					t.Errorf("%s: %s is of one partition", filepath.Base(file), resource)
+				}
+			}
+		}
+	}
+}
+
 func (p policy) allows(action string) bool {
 	return slices.ContainsFunc(p.Statement, func(s struct {
 		Sid      string

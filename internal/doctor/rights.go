@@ -31,7 +31,7 @@ func (d Deployment) FunctionRights() (rights []Right) {
 	}
 	images := d.arn("appstream", d.Region, "image/*")
 	add("*", nil, "appstream:DescribeImages", "appstream:GetExportImageTask", "appstream:ListExportImageTasks", "appstream:ListTagsForResource")
-	add(images, nil, "appstream:CreateExportImageTask")
+	add("*", map[string][]string{"aws:RequestedRegion": {d.Region}}, "appstream:CreateExportImageTask")
 	add(images, map[string][]string{"aws:TagKeys": {"appstream-ami-exporter:ami-name", "appstream-ami-exporter:ami-id"}}, "appstream:TagResource")
 	add(d.Outputs["ExportRole"], map[string][]string{"iam:PassedToService": {"appstream.amazonaws.com"}}, "iam:PassRole")
 	add(d.Outputs["Topic"], nil, "sns:Publish")

@@ -31,6 +31,7 @@ func (n *night) checkMetrics(want numbers, invocation func()) {
 		if aws, ok := decoded["_aws"].(map[string]any); ok {
 			delete(aws, "Timestamp")
 		}
+		delete(decoded, "timestamp")
 		got = append(got, decoded)
 	}
 	if want == nil {
@@ -45,7 +46,7 @@ func (n *night) checkMetrics(want numbers, invocation func()) {
 		}
 		definitions = append(definitions, map[string]any{"Name": name, "Unit": unit})
 	}
-	line := map[string]any{"FunctionName": "exporter", "_aws": map[string]any{"CloudWatchMetrics": []any{map[string]any{
+	line := map[string]any{"FunctionName": "exporter", "level": "INFO", "_aws": map[string]any{"CloudWatchMetrics": []any{map[string]any{
 		"Namespace": "AppStreamAmiExporter", "Dimensions": []any{[]any{"FunctionName"}}, "Metrics": definitions,
 	}}}}
 	maps.Copy(line, want)

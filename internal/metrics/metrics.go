@@ -87,7 +87,13 @@ func (r *Recorder) Flush() error {
 	if len(r.counts)+len(r.values) == 0 {
 		return nil
 	}
-	line := map[string]any{Dimension: r.Function}
+	now := r.Now()
+	line := map[string]any{
+		Dimension: r.Function,
+		// As in each other line of the log: Lambda sorts and filters those in JSON by these two, and guesses where they are missing.
+		// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+		"timestamp": now.UTC().Format(time.RFC3339Nano), "level": "INFO",
+	}
 	var definitions []definition
 	for name, count := range r.counts {
 		line[string(name)] = count
@@ -104,7 +110,7 @@ func (r *Recorder) Flush() error {
 		return 1
 	})
 	line["_aws"] = map[string]any{
-		"Timestamp": r.Now().UnixMilli(),
+		"Timestamp": now.UnixMilli(),
 		"CloudWatchMetrics": []any{map[string]any{
 			"Namespace":  Namespace,
 			"Dimensions": [][]string{{Dimension}},

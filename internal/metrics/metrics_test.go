@@ -31,7 +31,7 @@ func TestFlushWritesTheEmbeddedMetricFormat(t *testing.T) {
 	want := `{"ExportDuration":[2460,1.5],"ExportsRejected":0,"ExportsStarted":3,"FunctionName":"stack-ExportFunction-1",` +
 		`"_aws":{"CloudWatchMetrics":[{"Dimensions":[["FunctionName"]],"Metrics":[` +
 		`{"Name":"ExportDuration","Unit":"Seconds"},{"Name":"ExportsRejected","Unit":"Count"},{"Name":"ExportsStarted","Unit":"Count"}],` +
-		`"Namespace":"AppStreamAmiExporter"}],"Timestamp":1795399203000}}` + "\n"
+		`"Namespace":"AppStreamAmiExporter"}],"Timestamp":1795399203000},"level":"INFO","timestamp":"2026-11-23T02:00:03Z"}` + "\n"
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("line (-want +got):\n%s", diff)
 	}

@@ -10,12 +10,9 @@ import (
 	"appstream-ami-exporter/internal/localaws/template"
 )
 
-// resourceOf is what IAM is asked about. AppStream knows resources for tags only, and wants a start to be allowed for every
-// image: a policy that names one is not enough.
+// resourceOf is what IAM is asked about. AppStream knows resources for tags only.
 func resourceOf(call gateway.Call) string {
 	switch call.Action {
-	case "CreateExportImageTask":
-		return "arn:aws:appstream:eu-west-1:123456789012:image/*"
 	case "TagResource", "ListTagsForResource":
 		return call.Param("ResourceArn")
 	case "Publish":
@@ -29,7 +26,7 @@ func resourceOf(call gateway.Call) string {
 // denied asks the function's own role, as the template has it, whether it may make a call.
 func denied(statements []template.Statement, call gateway.Call) *awsreply.Error {
 	resource := resourceOf(call)
-	keys := map[string][]string{}
+	keys := map[string][]string{"aws:RequestedRegion": {"eu-west-1"}}
 	if call.Action == "TagResource" {
 		var input struct{ Tags map[string]string }
 		_ = json.Unmarshal(call.Body, &input) // AppStream says what is wrong with it

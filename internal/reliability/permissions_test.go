@@ -109,8 +109,8 @@ func TestRoleIsNarrow(t *testing.T) {
 		action, resource string
 		keys             map[string][]string
 	}{
-		{"appstream:CreateExportImageTask", "arn:aws:appstream:us-east-1:123456789012:image/*", nil},
-		{"appstream:CreateExportImageTask", "arn:aws:appstream:eu-west-1:999999999999:image/*", nil},
+		{"appstream:CreateExportImageTask", "*", map[string][]string{"aws:RequestedRegion": {"us-east-1"}}},
+		{"appstream:CreateExportImageTask", "*", nil},
 		{"appstream:TagResource", image, map[string][]string{"aws:TagKeys": {"Owner"}}},
 		{"appstream:TagResource", image, map[string][]string{"aws:TagKeys": {"appstream-ami-exporter:ami-id", "Owner"}}},
 		{"appstream:TagResource", "arn:aws:appstream:eu-west-1:123456789012:fleet/f", map[string][]string{"aws:TagKeys": {"appstream-ami-exporter:ami-id"}}},

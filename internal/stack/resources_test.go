@@ -156,7 +156,8 @@ var wantRoles = map[string]object{
 			policy("ReadImagesAndTasks", list{
 				"appstream:DescribeImages", "appstream:GetExportImageTask", "appstream:ListExportImageTasks", "appstream:ListTagsForResource",
 			}, "*", nil),
-			policy("StartExports", "appstream:CreateExportImageTask", projectImages, nil),
+			policy("StartExports", "appstream:CreateExportImageTask", "*",
+				object{"StringEquals": object{"aws:RequestedRegion": "eu-west-1"}}),
 			policy("PassExportRole", "iam:PassRole", projectRoles+"ExportRole",
 				object{"StringEquals": object{"iam:PassedToService": "appstream.amazonaws.com"}}),
 			policy("MarkExportedImages", "appstream:TagResource", projectImages,
@@ -269,9 +270,10 @@ func TestProjectOutputs(t *testing.T) {
 		"Topic.Value":            "!If [MakeTopic, !Ref Topic, !Ref TopicArn]",
 		"FunctionName.Value":     "!Ref ExportFunction",
 		"FunctionArn.Value":      "!GetAtt ExportFunction.Arn",
-		"DashboardUrl.Condition": "MakeDashboard",
+		"DashboardUrl.Condition": "LinkDashboard",
 		"DashboardUrl.Value": "!Sub\n- https://${Console}/cloudwatch/home?region=${AWS::Region}#dashboards/dashboard/${ExportDashboard}\n" +
-			"- Console: !FindInMap [Partitions, !Ref 'AWS::Partition', console]",
+			"- Console: !If\n    - InGovCloud\n    - console.amazonaws-us-gov.com\n    - !If\n      - InChina\n      - console.amazonaws.cn\n" +
+			"      - !If [InSovereignCloud, !Sub '${AWS::Region}.console.amazonaws-eusc.eu', console.aws.amazon.com]",
 		"FunctionRole.Value":         "!GetAtt FunctionRole.Arn",
 		"ExportRole.Value":           "!If [MakeExportRole, !GetAtt ExportRole.Arn, !Ref ExportRoleArn]",
 		"WorkQueueUrl.Value":         "!Ref WorkQueue",

@@ -104,7 +104,7 @@ func TestProjectPermissions(t *testing.T) {
 	const queue = "arn:aws:sqs:eu-west-1:123456789012:appstream-ami-exporter-"
 	const logs = "arn:aws:logs:eu-west-1:123456789012:log-group:appstream-ami-exporter-FunctionLogGroup:*"
 	want := map[string][]string{
-		"appstream:CreateExportImageTask": {images},
+		"appstream:CreateExportImageTask": {"*"},
 		"appstream:DescribeImages":        {"*"},
 		"appstream:GetExportImageTask":    {"*"},
 		"appstream:ListExportImageTasks":  {"*"},
@@ -130,6 +130,7 @@ func TestProjectPermissions(t *testing.T) {
 		}
 	}
 	wantConditions := map[string]map[string]map[string][]string{
+		"StartExports":       {"StringEquals": {"aws:RequestedRegion": {"eu-west-1"}}},
 		"PassExportRole":     {"StringEquals": {"iam:PassedToService": {"appstream.amazonaws.com"}}},
 		"MarkExportedImages": {"ForAllValues:StringLike": {"aws:TagKeys": {"appstream-ami-exporter:*"}}},
 	}
@@ -156,7 +157,7 @@ func TestProjectExistingTopicAndRole(t *testing.T) {
 
 func TestProjectSchedule(t *testing.T) {
 	schedule := projectStack(t, map[string]string{"ScheduleTimezone": "Europe/Dublin", "Schedule": "DISABLED"}).Schedule
-	if schedule.Expression != "cron(0 2 * * ? *)" || schedule.Timezone != "Europe/Dublin" || schedule.Enabled {
+	if schedule.Expression != "cron(0 4 * * ? *)" || schedule.Timezone != "Europe/Dublin" || schedule.Enabled {
 		t.Errorf("got %+v", schedule)
 	}
 	payload, err := schedule.Payload(time.Date(2026, 11, 23, 3, 0, 0, 0, time.FixedZone("CET", 3600)))

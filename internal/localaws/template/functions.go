@@ -1,6 +1,7 @@
 package template
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -111,32 +112,10 @@ func (r resolver) call(name string, argument any) (any, error) {
 			parts = append(parts, part)
 		}
 		return parts, nil
-	case "Fn::FindInMap":
-		return r.find(argument)
 	case "Fn::Select":
 		return r.selectItem(argument)
 	}
 	return nil, errors.New("this function is not supported here")
-}
-
-// find looks a value up in a mapping.
-func (r resolver) find(argument any) (any, error) {
-	path, ok := argument.([]any)
-	if !ok || len(path) != 3 {
-		return nil, fmt.Errorf("%v is not a mapping with two keys", argument)
-	}
-	var keys [3]string
-	for i, part := range path {
-		var err error
-		if keys[i], err = r.text(part); err != nil {
-			return nil, err
-		}
-	}
-	value, ok := r.template.mappings[keys[0]][keys[1]][keys[2]]
-	if !ok {
-		return nil, fmt.Errorf("the mapping %s has no %s of %s", keys[0], keys[2], keys[1])
-	}
-	return value, nil
 }
 
 func (r resolver) ref(id string) (any, error) {
@@ -145,8 +124,8 @@ func (r resolver) ref(id string) (any, error) {
 		return AccountID, nil
 	case "AWS::Region":
 		return Region, nil
-	case "AWS::Partition":
-		return "aws", nil
+	case partition:
+		return cmp.Or(r.template.parameters[partition], "aws"), nil
 	case "AWS::URLSuffix":
 		return "amazonaws.com", nil
 	case "AWS::StackName":

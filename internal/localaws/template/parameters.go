@@ -24,15 +24,21 @@ type parameter struct {
 	MaxValue              *float64 `yaml:"MaxValue"`
 }
 
+// partition is the pseudo parameter that tells the group of Regions, on which what AWS offers depends.
+const partition = "AWS::Partition"
+
 // chooseParameters returns the value of every declared parameter, or everything that is wrong with them.
 func chooseParameters(declared map[string]parameter, chosen map[string]string) (map[string]string, error) {
 	var problems []error
 	for _, name := range slices.Sorted(maps.Keys(chosen)) {
-		if _, ok := declared[name]; !ok {
+		if _, ok := declared[name]; !ok && name != partition {
 			problems = append(problems, fmt.Errorf("there is no parameter %s", name))
 		}
 	}
 	values := map[string]string{}
+	if chosen[partition] != "" {
+		values[partition] = chosen[partition]
+	}
 	for _, name := range slices.Sorted(maps.Keys(declared)) {
 		value, ok := chosen[name]
 		if !ok {

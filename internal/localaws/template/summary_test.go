@@ -12,8 +12,6 @@ func TestSummary(t *testing.T) {
 	const text = `
 Parameters:
   Name: {Type: String, Default: blue}
-Mappings:
-  Shades: {blue: {dark: navy}}
 Conditions:
   IsRed: !Equals [!Ref Name, red]
 Resources:
@@ -28,7 +26,7 @@ Resources:
         Image: {Type: EventBridgeRule}
         Queue: {Type: SQS}
 Outputs:
-  Colour: {Value: !Sub ['${Shade} is ${Name}', {Shade: !FindInMap [Shades, !Ref Name, dark]}]}
+  Colour: {Value: !Sub ['${Shade} is ${Name}', {Shade: !If [IsRed, rose, navy]}]}
   Url: {Value: !Ref Work}
   RedUrl: {Condition: IsRed, Value: !Ref Red}
 `

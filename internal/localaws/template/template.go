@@ -15,7 +15,6 @@ import (
 type Template struct {
 	parameters map[string]string
 	conditions map[string]bool
-	mappings   map[string]map[string]map[string]any
 	resources  map[string]resource
 	outputs    map[string]output
 }
@@ -26,8 +25,8 @@ type resource struct {
 	Properties map[string]any // intrinsic functions in their long form, unresolved
 }
 
-// Load reads a template and gives its parameters the values named, and their defaults otherwise. Its
-// error names every parameter whose value, and every rule whose combination, CloudFormation would refuse.
+// Load reads a template and gives its parameters the values named, and their defaults otherwise; AWS::Partition may be named as well,
+// and is aws otherwise. Its error names every parameter whose value, and every rule whose combination, CloudFormation would refuse.
 func Load(path string, parameters map[string]string) (*Template, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -42,11 +41,10 @@ func Load(path string, parameters map[string]string) (*Template, error) {
 
 func parse(text []byte, chosen map[string]string) (*Template, error) {
 	var document struct {
-		Parameters map[string]parameter                 `yaml:"Parameters"`
-		Rules      yaml.Node                            `yaml:"Rules"`
-		Mappings   map[string]map[string]map[string]any `yaml:"Mappings"`
-		Conditions map[string]yaml.Node                 `yaml:"Conditions"`
-		Globals    yaml.Node                            `yaml:"Globals"`
+		Parameters map[string]parameter `yaml:"Parameters"`
+		Rules      yaml.Node            `yaml:"Rules"`
+		Conditions map[string]yaml.Node `yaml:"Conditions"`
+		Globals    yaml.Node            `yaml:"Globals"`
 		Resources  map[string]struct {
 			Type       string    `yaml:"Type"`
 			Condition  string    `yaml:"Condition"`
@@ -85,7 +83,7 @@ func parse(text []byte, chosen map[string]string) (*Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Template{parameters: parameters, conditions: decided, mappings: document.Mappings, resources: map[string]resource{}, outputs: document.Outputs}
+	t := &Template{parameters: parameters, conditions: decided, resources: map[string]resource{}, outputs: document.Outputs}
 	for id, declared := range document.Resources {
 		if _, ok := decided[declared.Condition]; !ok && declared.Condition != "" {
 			return nil, fmt.Errorf("resource %s: there is no condition %s", id, declared.Condition)

@@ -170,7 +170,7 @@ func TestTemplateRefusesParameters(t *testing.T) {
 func TestTemplateRefusesWhatItDoesNotKnow(t *testing.T) {
 	tests := []struct{ name, template, want string }{
 		{"unknown function", variablesTemplate("!Base64 x"), "Environment: Variables: V: Fn::Base64: this function is not supported"},
-		{"unknown mapping", variablesTemplate("!FindInMap [Colours, !Ref Name, dark]"), "Fn::FindInMap: the mapping Colours has no dark of blue"},
+		{"mapping", variablesTemplate("!FindInMap [Colours, !Ref Name, dark]"), "Fn::FindInMap: this function is not supported"},
 		{"unknown reference", variablesTemplate("!Ref Nothing"), "Ref: there is no parameter or resource Nothing"},
 		{"unknown attribute", variablesTemplate("!GetAtt Queue.Colour"), `Queue is of type AWS::SQS::Queue; its attribute "Colour" is not known`},
 		{"resource that is not made", variablesTemplate("!Ref OffTopic"), "resource OffTopic is not made, condition IsOff does not hold"},
