@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"os"
 	"strings"
@@ -14,12 +16,14 @@ import (
 	"appstream-ami-exporter/internal/localaws"
 	"appstream-ami-exporter/internal/localaws/appstream"
 	"appstream-ami-exporter/internal/localaws/localtest"
+	"appstream-ami-exporter/internal/terminal"
 )
 
 func TestMain(m *testing.M) { os.Exit(localtest.Main(m)) }
 
-// The doctor finds in a local account, as `make local` starts one, what there is to find, and says unknown of the rest.
-func TestLocal(t *testing.T) {
+// local starts an account with the function in it and has the doctor find it, as whoever has started `make local` does.
+func local(t *testing.T) *localaws.Account {
+	t.Helper()
 	account := localtest.Start(t, localaws.Options{})
 	for _, image := range []appstream.Image{
 		{Name: "win2022-base-7"}, {Name: "win2022-new-1", State: types.ImageStateCreating}, {Name: "win2019-legacy", Platform: types.PlatformTypeWindowsServer2019},
@@ -36,6 +40,12 @@ func TestLocal(t *testing.T) {
 	} {
 		t.Setenv(name, value)
 	}
+	return account
+}
+
+// The doctor finds in a local account, as `make local` starts one, what there is to find, and says unknown of the rest.
+func TestLocal(t *testing.T) {
+	local(t)
 	var out bytes.Buffer
 	if err := run(t.Context(), []string{"-json"}, strings.NewReader(""), &out, time.Now); err != nil {
 		t.Errorf("something needs a person, or it failed: %v", err)
@@ -63,4 +73,31 @@ func TestLocal(t *testing.T) {
 		t.Error(err)
 	}
 	has(t, out.String(), "3 images selected, 1 to be exported by the next run, 1 waiting (the image is CREATING), 1 that cannot be", "8 ok, 2 warn, 0 FAIL, 17 unknown.")
+}
+
+// An export through the real function.
+func TestLocalExport(t *testing.T) {
+	account := local(t)
+	target := terminal.Target{Stack: "appstream-ami-exporter"}
+	cfg, err := target.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newClients(cfg)
+	d, err := c.deployment(t.Context(), target.Stack, cfg.Region)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out, questions bytes.Buffer
+	quickly := func(ctx context.Context, _ time.Duration) error { return sleep(ctx, 20*time.Millisecond) }
+	doc := tester{c, d, terminal.NewScreen(&out), bufio.NewReader(strings.NewReader("y\ny\n")), &questions, time.Now, quickly}
+	if err := doc.try(t.Context(), "win2022-base-7", true); err != nil {
+		t.Errorf("%v\n%s", err, out.String())
+	}
+	tasks := account.AppStream.Tasks()
+	if len(tasks) == 0 || !strings.HasPrefix(tasks[0].AMIName, "win2022-base-7-doctor-") {
+		t.Errorf("the tasks are %+v", tasks)
+	}
+	t.Log(out.String())
+	has(t, out.String(), "until it was seen COMPLETED", "Does the list of tasks show one at once?** Yes.", "this AWS does not know ec2:DescribeImages")
 }

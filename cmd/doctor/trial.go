@@ -26,6 +26,8 @@ const (
 	lookEvery = 15 * time.Second
 	// patience is how many looks in a row may fail: a network that is away for some minutes ends no trial.
 	patience = 20
+	// blindLooks is how many times EC2 is asked for the AMI in vain: mostly the caller may not.
+	blindLooks = 3
 	// availableLimit is how long an AMI may take to become available after its task is COMPLETED; a copy of hundreds of GB takes
 	// less.
 	availableLimit = time.Hour
@@ -65,10 +67,8 @@ documents no charge for the export itself. It takes perhaps an hour; Ctrl-C ends
 	seen.Asked = t.now()
 	t.screen.Line("%s  started: task %s", clock(t.now()), task)
 	broken := t.follow(ctx, task, &seen)
-	// What is still to be asked is asked also by somebody who has had enough of looking.
-	ctx = context.WithoutCancel(ctx)
-	ami := t.lookAtAMI(ctx, task, &seen, broken == nil)
-	t.lookAround(ctx, &seen)
+	ami := t.lookAtAMI(ctx, task, &seen)
+	t.lookAround(context.WithoutCancel(ctx), &seen) // also for somebody who has had enough of waiting
 	if twice && broken == nil && seen.Completed() {
 		seen.Second = t.startAgain(ctx, image, amiName, task)
 	}
@@ -188,12 +188,13 @@ func (t tester) lookAtList(ctx context.Context, task string, seen *doctor.Trial)
 	}
 }
 
-// lookAtAMI sees what the export has made, and with patience waits until it is available.
-func (t tester) lookAtAMI(ctx context.Context, task string, seen *doctor.Trial, patient bool) (id string) {
+// lookAtAMI sees what the export has made, and waits until it is available, or until ctx ends.
+func (t tester) lookAtAMI(ctx context.Context, task string, seen *doctor.Trial) (id string) {
 	if !seen.Completed() {
 		return ""
 	}
-	found, err := deployed.GetTask(ctx, t.appStream, task)
+	asking := context.WithoutCancel(ctx)
+	found, err := deployed.GetTask(asking, t.appStream, task)
 	if err != nil {
 		seen.AMI = answer(doctor.AMI{}, err, "appstream:GetExportImageTask")
 		return ""
@@ -201,17 +202,23 @@ func (t tester) lookAtAMI(ctx context.Context, task string, seen *doctor.Trial, 
 	id = aws.ToString(found.AmiId)
 	since := t.now()
 	seen.Available = doctor.Absent[time.Duration]()
-	for first := true; ; first = false {
-		ami, state, snapshots := t.ami(ctx, id)
-		if first {
+	for looks, failures := 0, 0; ; looks++ {
+		ami, state, snapshots := t.ami(asking, id)
+		if looks == 0 {
 			seen.AMIAtEnd = state
 		}
 		seen.AMI = ami
 		if state.There() && state.Value == "available" {
 			seen.Available = doctor.Given(t.now().Sub(since))
 		}
-		if seen.Available.There() || !patient || t.now().Sub(since) > availableLimit || t.pause(ctx, lookEvery) != nil {
-			seen.Snapshots = t.snapshots(ctx, snapshots)
+		if !state.Known() {
+			failures++
+		}
+		if seen.Available.There() || failures == blindLooks || t.now().Sub(since) > availableLimit || t.pause(ctx, lookEvery) != nil {
+			seen.Snapshots = doctor.Answer[[]doctor.Snapshot]{}
+			if ami.There() {
+				seen.Snapshots = t.snapshots(asking, snapshots)
+			}
 			t.screen.Line("%s  AMI %s", clock(t.now()), id)
 			return id
 		}

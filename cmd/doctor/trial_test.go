@@ -200,8 +200,8 @@ func TestSecondStart(t *testing.T) {
 	}{
 		"refused":       {"refuse: ResourceAlreadyExistsException", "", "Refused at once: AppStream CreateExportImageTask: ResourceAlreadyExistsException: You shall not."},
 		"the same task": {taskOf("t1", "COMPLETED", ""), "", "It answers with the task of the first."},
-		"fails later":   {taskOf("t2", "EXPORTING", ""), taskOf("t2", "FAILED", `,"ErrorDetails":[{"ErrorCode":"InvalidAMIName.Duplicate","ErrorMessage":"taken"}]`), "a task of its own, which ended FAILED (InvalidAMIName.Duplicate: taken) and made no AMI."},
-		"a second AMI":  {taskOf("t2", "EXPORTING", ""), taskOf("t2", "COMPLETED", `,"AmiId":"ami-0000000000000002"`), "ended COMPLETED and made a second AMI of the same name."},
+		"fails later":   {taskOf("t2", "EXPORTING", ""), taskOf("t2", "FAILED", `,"ErrorDetails":[{"ErrorCode":"InvalidAMIName.Duplicate","ErrorMessage":"taken"}]`), "a task of its own, last seen FAILED (InvalidAMIName.Duplicate: taken) and made no AMI."},
+		"a second AMI":  {taskOf("t2", "EXPORTING", ""), taskOf("t2", "COMPLETED", `,"AmiId":"ami-0000000000000002"`), "last seen COMPLETED and made a second AMI of the same name."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var tr trial
@@ -259,6 +259,44 @@ func has(t *testing.T, screen string, parts ...string) {
 			t.Errorf("the screen lacks %q:\n%s", part, screen)
 		}
 	}
+}
+
+// Waiting for the AMI, and for the second task, can be broken off as well.
+func TestWaitingBrokenOff(t *testing.T) {
+	t.Run("for the AMI", func(t *testing.T) {
+		answers := exported()
+		answers["ec2:DescribeImages"] = amiIn("pending")
+		tr := trial{pauses: 6}
+		screen, err := tr.run(t, answers, slowly(), "y\n", false)
+		if err != nil {
+			t.Error(err)
+		}
+		has(t, screen, "No: it was pending, and not available as long as anybody looked.", "Encrypted with a customer's key", "deregister-image")
+	})
+	t.Run("for the second task", func(t *testing.T) {
+		answers, first := exported(), slowly()
+		answers["appstream:CreateExportImageTask"] = taskOf("t2", "EXPORTING", "")
+		answers["appstream:GetExportImageTask"] = taskOf("t2", "EXPORTING", "")
+		done := taskOf("t1", "COMPLETED", `,"AmiId":"ami-0123456789abcdef0"`)
+		first["appstream:GetExportImageTask"] = []string{done, done}
+		tr := trial{pauses: 3}
+		screen, err := tr.run(t, answers, first, "y\ny\n", true)
+		if err != nil {
+			t.Error(err)
+		}
+		has(t, screen, "last seen EXPORTING (nobody looked any longer")
+	})
+	t.Run("without the right to see it", func(t *testing.T) {
+		answers, first := exported(), slowly()
+		answers["ec2:DescribeImages"] = "refuse: " + denied
+		delete(first, "ec2:DescribeImages")
+		var tr trial
+		screen, err := tr.run(t, answers, first, "y\n", false)
+		if err != nil {
+			t.Error(err)
+		}
+		has(t, screen, "Is the AMI available when its task is COMPLETED?** Not known: your rights do not allow ec2:DescribeImages.", "Do the AMI's snapshots have them?** Not known")
+	})
 }
 
 // A network that is away for a while ends no trial; a permission that is missing does.

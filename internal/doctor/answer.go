@@ -25,6 +25,9 @@ func Failed[T any](reason string) Answer[T] { return Answer[T]{failed: reason} }
 // There tells whether AWS answered with a value.
 func (a Answer[T]) There() bool { return a.given && !a.absent }
 
+// Known tells whether AWS answered, be it that there is no such thing.
+func (a Answer[T]) Known() bool { return a.given }
+
 // unknown is the finding where there is no answer, and nil where there is one.
 func (a Answer[T]) unknown() *Finding {
 	switch {

@@ -353,7 +353,7 @@ func (t Trial) second() string {
 	case s.SameTask:
 		return "It answers with the task of the first."
 	}
-	text := "It answers with a task of its own, which ended " + orNone(s.State)
+	text := "It answers with a task of its own, last seen " + orNone(s.State)
 	if len(s.Errors) > 0 {
 		text += " (" + strings.Join(s.Errors, "; ") + ")"
 	}

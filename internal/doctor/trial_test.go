@@ -121,8 +121,8 @@ func TestAnswers(t *testing.T) {
 		{"second start", func(*Trial) {}, "Refused at once: no."},
 		{"second start", func(tr *Trial) { tr.Second = nil }, "Not tried: `TWICE=1` tries it."},
 		{"second start", func(tr *Trial) { tr.Second = &SecondStart{SameTask: true} }, "It answers with the task of the first."},
-		{"second start", func(tr *Trial) { tr.Second = &SecondStart{State: "FAILED", Errors: []string{"taken"}} }, "It answers with a task of its own, which ended FAILED (taken) and made no AMI."},
-		{"second start", func(tr *Trial) { tr.Second = &SecondStart{State: completed, AMI: true} }, "It answers with a task of its own, which ended COMPLETED and made a second AMI of the same name."},
+		{"second start", func(tr *Trial) { tr.Second = &SecondStart{State: "FAILED", Errors: []string{"taken"}} }, "It answers with a task of its own, last seen FAILED (taken) and made no AMI."},
+		{"second start", func(tr *Trial) { tr.Second = &SecondStart{State: completed, AMI: true} }, "It answers with a task of its own, last seen COMPLETED and made a second AMI of the same name."},
 	} {
 		tr := completedTrial()
 		test.change(&tr)
