@@ -16,7 +16,11 @@ import (
 type pass struct {
 	*Keeper
 	facts Facts
+	plan  Plan
 	errs  []error
+
+	// blind is set when something could not be read while the pass acts: then nothing more is marked or deregistered in it.
+	blind bool
 }
 
 // complete tags what is proved to be complete, and tells of copies before that. The facts then show the tags.
@@ -34,16 +38,16 @@ func (p *pass) complete(ctx context.Context) {
 }
 
 // act does what is planned: first what loses nothing, then the marks, and the retirements.
-func (p *pass) act(ctx context.Context, plan Plan) {
-	for _, region := range plan.Regions {
+func (p *pass) act(ctx context.Context) {
+	for _, region := range p.plan.Regions {
 		p.movePointers(ctx, region)
 		p.copy(ctx, region)
 	}
-	for _, region := range plan.Regions {
+	for _, region := range p.plan.Regions {
 		p.tellNews(ctx, region)
 		p.takeBack(ctx, region)
 	}
-	for _, region := range plan.Regions {
+	for _, region := range p.plan.Regions {
 		p.retire(ctx, region)
 		p.tagSnapshots(ctx, region)
 		p.mark(ctx, region)
@@ -126,7 +130,10 @@ func (p *pass) tagSnapshots(ctx context.Context, region *RegionPlan) {
 
 // mark tells what will be retired, and only then deprecates and tags it.
 func (p *pass) mark(ctx context.Context, region *RegionPlan) {
-	for decisions := range slices.Chunk(region.Mark, mostInDocument) {
+	if p.blind {
+		return
+	}
+	for decisions := range slices.Chunk(p.unchanged(ctx, region), mostInDocument) {
 		if err := p.tellRetiring(ctx, region.Region, decisions); err != nil {
 			p.fail(ctx, decisions[0], "it cannot be told what will be retired, so nothing is marked", err)
 			return
@@ -135,6 +142,27 @@ func (p *pass) mark(ctx context.Context, region *RegionPlan) {
 			p.markOne(ctx, d)
 		}
 	}
+}
+
+// unchanged are those of the AMIs to be marked that nobody has touched since the plan was made.
+func (p *pass) unchanged(ctx context.Context, region *RegionPlan) []*Decision {
+	var ids []string
+	for _, d := range region.Mark {
+		ids = append(ids, d.AMI.ID)
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	seen, err := p.Regions[region.Region].AMIsByID(ctx, ids)
+	if err != nil {
+		p.blind = true
+		p.fail(ctx, region.Mark[0], "it cannot be read again, so nothing is marked", err)
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(region.Mark), func(d *Decision) bool {
+		at := slices.IndexFunc(seen, func(ami AMI) bool { return ami.ID == d.AMI.ID })
+		return at < 0 || !seen[at].DeprecationTime.Equal(d.AMI.DeprecationTime) || !maps.Equal(seen[at].Tags, d.AMI.Tags)
+	})
 }
 
 func (p *pass) markOne(ctx context.Context, d *Decision) {
@@ -162,7 +190,7 @@ func (p *pass) short(ctx context.Context) bool {
 
 // retire deregisters what is due in a Region, oldest first, after a last look at each, and tells it.
 func (p *pass) retire(ctx context.Context, region *RegionPlan) {
-	if len(region.Due) == 0 || !p.tryFence(ctx, region) {
+	if len(region.Due) == 0 || p.blind || !p.tryFence(ctx, region) {
 		return
 	}
 	var retired []*Decision
@@ -173,7 +201,8 @@ func (p *pass) retire(ctx context.Context, region *RegionPlan) {
 		}
 		still, err := p.lastLook(ctx, region, d)
 		if err != nil {
-			p.fail(ctx, d, "the last look before its deregistration failed, so nothing more is deregistered in the Region", err)
+			p.blind = true
+			p.fail(ctx, d, "the last look before its deregistration failed, so nothing more is retired in this pass", err)
 			break
 		}
 		if !still {
@@ -200,6 +229,7 @@ func (p *pass) tryFence(ctx context.Context, region *RegionPlan) bool {
 	ec2 := p.Regions[region.Region]
 	foreign, err := ec2.ForeignAMI(ctx, p.Config.Stack)
 	if err != nil {
+		p.blind = true
 		p.fail(ctx, region.Due[0], "whether the role is held off from other AMIs cannot be tried, so nothing is deregistered", err)
 		return false
 	}
@@ -226,7 +256,7 @@ func (p *pass) tryFence(ctx context.Context, region *RegionPlan) bool {
 	return false
 }
 
-// lastLook plans anew with what is read now of the AMI, of those that stay in its place, and of its newer copies, by their ids:
+// lastLook plans anew with what is read now of the AMI, of those that are kept in its place, and of its newer copies, by their ids:
 // listings may show AMIs that are gone. The AMI is deregistered only if it is due again.
 func (p *pass) lastLook(ctx context.Context, region *RegionPlan, d *Decision) (bool, error) {
 	now := p.facts
@@ -234,14 +264,15 @@ func (p *pass) lastLook(ctx context.Context, region *RegionPlan, d *Decision) (b
 	now.Regions = slices.Clone(p.facts.Regions)
 	for i := range now.Regions {
 		facts := &now.Regions[i]
+		facts.AMIs = amisOf(p.plan.Regions[i], d.Family)
 		var ids []string
 		if facts.Region == region.Region {
 			ids = append(ids, d.AMI.ID)
-			for _, floor := range region.Floor[d.Family.Key] {
-				ids = append(ids, floor.AMI.ID)
+			for _, kept := range region.Kept[d.Family.Key] {
+				ids = append(ids, kept.AMI.ID)
 			}
 		} else if region.Region == p.Config.Home {
-			if newest := p.newestIn(now.Regions[i], d.Family); newest != nil {
+			if newest := newestIn(p.plan.Regions[i], d.Family); newest != nil {
 				ids = append(ids, newest.AMI.ID)
 			}
 		}
@@ -284,9 +315,9 @@ func (p *pass) lastLook(ctx context.Context, region *RegionPlan, d *Decision) (b
 		if again.Region != region.Region {
 			continue
 		}
-		sameFloor := slices.EqualFunc(again.Floor[d.Family.Key], region.Floor[d.Family.Key], func(a, b *Decision) bool { return a.AMI.ID == b.AMI.ID })
+		sameKept := slices.EqualFunc(again.Kept[d.Family.Key], region.Kept[d.Family.Key], func(a, b *Decision) bool { return a.AMI.ID == b.AMI.ID })
 		due := func(other *Decision) bool { return other.AMI.ID == d.AMI.ID && other.RetireAt.Equal(d.RetireAt) }
-		if sameFloor && slices.ContainsFunc(again.Due, due) {
+		if sameKept && slices.ContainsFunc(again.Due, due) {
 			return true, nil
 		}
 	}
@@ -295,16 +326,23 @@ func (p *pass) lastLook(ctx context.Context, region *RegionPlan, d *Decision) (b
 }
 
 // newestIn is the newest AMI of a family that others can be led to in a Region.
-func (p *pass) newestIn(region RegionFacts, family Family) *Decision {
-	planner := newPlanner(p.Config, p.facts)
-	var newest *Decision
-	for _, ami := range region.AMIs {
-		d := planner.recognize(region.Region, ami)
-		if d.usable() && d.Family.Key == family.Key && (newest == nil || newestFirst(d, newest) < 0) {
-			newest = d
+func newestIn(region *RegionPlan, family Family) *Decision {
+	at := slices.IndexFunc(region.Decisions, func(d *Decision) bool { return d.Family.Key == family.Key && d.usable() })
+	if at < 0 {
+		return nil
+	}
+	return region.Decisions[at]
+}
+
+// amisOf are a family's AMIs in a Region and those that may be of it, as they are known now.
+func amisOf(region *RegionPlan, family Family) []AMI {
+	var amis []AMI
+	for _, d := range region.Decisions {
+		if !d.known || d.Family.Key == family.Key {
+			amis = append(amis, d.AMI)
 		}
 	}
-	return newest
+	return amis
 }
 
 // replaced is a listing in which the AMIs with these ids are as they were seen now, or gone.
@@ -432,16 +470,28 @@ func (p *pass) movePointers(ctx context.Context, region *RegionPlan) {
 func (p *pass) movePointer(ctx context.Context, region *RegionPlan, order PointerOrder) error {
 	ec2 := p.Regions[region.Region]
 	// Read once more: the listing may show what is gone, and another pass may have been faster.
-	seen, err := ec2.AMIsByID(ctx, []string{order.Target.AMI.ID})
-	if err != nil {
-		return err
-	}
-	if len(seen) == 0 || seen[0].State != StateAvailable {
-		return nil
-	}
 	before, err := ec2.Pointer(ctx, order.Name)
 	if err != nil {
+		p.blind = true
 		return err
+	}
+	ids := []string{order.Target.AMI.ID}
+	if before.Value != "" && before.Value == before.Written {
+		ids = append(ids, before.Value)
+	}
+	seen, err := ec2.AMIsByID(ctx, ids)
+	if err != nil {
+		p.blind = true
+		return err
+	}
+	shown := func(id string) int { return slices.IndexFunc(seen, func(ami AMI) bool { return ami.ID == id }) }
+	if at := shown(order.Target.AMI.ID); at < 0 || seen[at].State != StateAvailable {
+		return nil
+	}
+	listed := slices.ContainsFunc(region.Decisions, func(d *Decision) bool { return d.AMI.ID == before.Value })
+	if shown(before.Value) >= 0 && !listed {
+		p.Log.WarnContext(ctx, "pointer not moved: what it names is there, and no longer the stack's", "parameter", order.Name, "region", region.Region, "ami", before.Value)
+		return nil
 	}
 	facts := RegionFacts{Pointers: map[string]Pointer{order.Name: before}}
 	again := &RegionPlan{Region: region.Region, Decisions: region.Decisions}
@@ -463,6 +513,7 @@ func (p *pass) movePointer(ctx context.Context, region *RegionPlan, order Pointe
 		}
 		after, err := ec2.Pointer(ctx, order.Name)
 		if err != nil {
+			p.blind = true
 			return err
 		}
 		if after.Value == order.Target.AMI.ID {

@@ -51,15 +51,15 @@ func (k *Keeper) Pass(ctx context.Context) (Plan, error) {
 	p := &pass{Keeper: k, facts: k.observe(ctx)}
 	p.complete(ctx)
 	k.lookClosely(ctx, &p.facts, MakePlan(k.Config, p.facts))
-	plan := MakePlan(k.Config, p.facts)
-	p.report(ctx, plan)
-	p.act(ctx, plan)
-	for _, region := range plan.Regions {
+	p.plan = MakePlan(k.Config, p.facts)
+	p.report(ctx)
+	p.act(ctx)
+	for _, region := range p.plan.Regions {
 		for _, unread := range region.Unread {
 			p.errs = append(p.errs, fmt.Errorf("in %s nothing was retired in this pass: %s", region.Region, unread))
 		}
 	}
-	return plan, errors.Join(p.errs...)
+	return p.plan, errors.Join(p.errs...)
 }
 
 // DryRun observes and plans, and changes nothing. What a pass would find complete counts as complete.
@@ -73,11 +73,11 @@ func (k *Keeper) DryRun(ctx context.Context) Plan {
 }
 
 // report logs what was decided and counts it.
-func (p *pass) report(ctx context.Context, plan Plan) {
+func (p *pass) report(ctx context.Context) {
 	p.count(metrics.KeeperPasses, 1)
 	unread, late := 0, 0
 	fates := map[Fate]int{}
-	for _, region := range plan.Regions {
+	for _, region := range p.plan.Regions {
 		if len(region.Unread) > 0 {
 			unread++
 		}

@@ -29,8 +29,8 @@ type RegionPlan struct {
 	Pointers []PointerOrder
 	News     []News
 
-	// Floor are, by the key of the family, the AMIs that stay in any case. They are looked at again before another is retired.
-	Floor map[string][]*Decision
+	// Kept are, by the key of the family, the AMIs that the rules keep. They are looked at again before another is retired.
+	Kept map[string][]*Decision
 }
 
 // CopyOrder is a copy to be made.
@@ -51,7 +51,7 @@ func MakePlan(c Config, f Facts) Plan {
 	p := newPlanner(c, f)
 	var plan Plan
 	for i, region := range f.Regions {
-		r := &RegionPlan{Region: region.Region, Unread: p.unread(region), Floor: map[string][]*Decision{}}
+		r := &RegionPlan{Region: region.Region, Unread: p.unread(region), Kept: map[string][]*Decision{}}
 		plan.Regions = append(plan.Regions, r)
 		if region.Unlisted {
 			continue
@@ -194,10 +194,10 @@ func (p *planner) judge(region planned) {
 			}
 			return
 		}
-		region.plan.Floor[family.Key] = slots[:min(p.Keep.Last, len(slots))]
 		for i, why := range p.Keep.Select(exported, p.Location) {
 			if why != "" {
 				slots[i].decide(FateKeep, "%s", why)
+				region.plan.Kept[family.Key] = append(region.plan.Kept[family.Key], slots[i])
 				continue
 			}
 			slots[i].candidate = true

@@ -119,8 +119,9 @@ func (r Rules) Select(exported []time.Time, location *time.Location) []string {
 			latest = t
 		}
 	}
+	last, within := fmt.Sprintf("last=%d: one of the newest", r.Last), fmt.Sprintf("within=%d: at most so many days older than the family's latest", r.Within)
 	for i := range min(r.Last, len(exported)) {
-		keep(i, fmt.Sprintf("last=%d: one of the newest %d", r.Last, r.Last))
+		keep(i, last)
 	}
 	for _, by := range []struct {
 		rule   string
@@ -148,6 +149,9 @@ func (r Rules) Select(exported []time.Time, location *time.Location) []string {
 		}
 		slices.SortFunc(periods, func(a, b int) int { return b - a })
 		for _, p := range periods[:min(by.number, len(periods))] {
+			if why[newest[p]] != "" {
+				continue
+			}
 			label := local[newest[p]].Format(by.layout)
 			if by.layout == "" {
 				label = fmt.Sprintf("%d-W%02d", p/100, p%100)
@@ -160,7 +164,7 @@ func (r Rules) Select(exported []time.Time, location *time.Location) []string {
 		bound := latest.Add(-time.Duration(r.Within) * 24 * time.Hour)
 		for i, t := range exported {
 			if !t.Before(bound) {
-				keep(i, fmt.Sprintf("within=%d: at most %d days older than the family's latest", r.Within, r.Within))
+				keep(i, within)
 			}
 		}
 	}

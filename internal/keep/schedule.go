@@ -110,6 +110,7 @@ func (p *planner) schedule(region planned) {
 				marks[d.mark.at.UTC()]++
 			}
 		}
+		at := first // days before it are full
 		for _, d := range slices.Backward(decisions) {
 			switch {
 			case d.Fate == FateLeft:
@@ -121,7 +122,6 @@ func (p *planner) schedule(region planned) {
 			case d.Fate == FateRetire && d.mark.state == markValid:
 				p.retiring(region, d)
 			case d.Fate == FateRetire:
-				at := first
 				for marks[at.UTC()]+left.of(family, at.UTC()) >= p.RetireAtMost {
 					at = p.days.next(at)
 				}

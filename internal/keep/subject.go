@@ -104,7 +104,7 @@ func (p *planner) recognizeOrigin(d *Decision) string {
 		return "it is not this account's"
 	case ami.Tags[tags.Stack] != p.Stack:
 		return "it is not this stack's"
-	case ami.Tags[tags.AMIName] != tags.Marker(ami.Name):
+	case ami.Tags[tags.AMIName] != ami.Name && ami.Tags[tags.AMIName] != tags.Marker(ami.Name):
 		return "its tag " + tags.AMIName + " is not that of its name: it is a copy that somebody made, or was tagged by hand"
 	}
 	name, ok := strings.CutPrefix(ami.Tags[tags.ImageARN], "arn:"+p.Partition+":appstream:"+p.Home+":"+p.Account+":image/")
@@ -112,11 +112,11 @@ func (p *planner) recognizeOrigin(d *Decision) string {
 		return "its tag " + tags.ImageARN + " is not the ARN of an image of this account and Region"
 	}
 	d.ImageName, d.ImageARN = name, ami.Tags[tags.ImageARN]
-	for key, at := range map[string]*time.Time{tags.ImageCreated: &d.ImageCreated, tags.ExportedAt: &d.ExportedAt} {
-		var err error
-		if *at, err = time.Parse(time.RFC3339, ami.Tags[key]); err != nil {
-			return "its tags " + tags.ImageCreated + " and " + tags.ExportedAt + " are not both times"
-		}
+	var err, exportedErr error
+	d.ImageCreated, err = time.Parse(time.RFC3339, ami.Tags[tags.ImageCreated])
+	d.ExportedAt, exportedErr = time.Parse(time.RFC3339, ami.Tags[tags.ExportedAt])
+	if err != nil || exportedErr != nil {
+		return "its tags " + tags.ImageCreated + " and " + tags.ExportedAt + " are not both times"
 	}
 	if ami.CreationDate.IsZero() {
 		return "EC2 does not say when it was made"
