@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/appstream"
@@ -41,13 +42,24 @@ const (
 // ones, three attempts; CreateExportImageTask turns them off at its call.
 func New(ctx context.Context) (Clients, error) { return build(ctx, httpClient()) }
 
-func build(ctx context.Context, client *awshttp.BuildableClient) (Clients, error) {
+// Config loads the SDK's configuration from the environment, for functions that have other clients.
+func Config(ctx context.Context) (aws.Config, error) { return load(ctx, httpClient()) }
+
+func load(ctx context.Context, client *awshttp.BuildableClient) (aws.Config, error) {
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(client))
 	if err != nil {
-		return Clients{}, fmt.Errorf("load the AWS configuration: %w", err)
+		return aws.Config{}, fmt.Errorf("load the AWS configuration: %w", err)
 	}
 	// Only now: the SDK can add the certificates of AWS_CA_BUNDLE to no other client than its own.
 	cfg.HTTPClient = wholeBody{cfg.HTTPClient}
+	return cfg, nil
+}
+
+func build(ctx context.Context, client *awshttp.BuildableClient) (Clients, error) {
+	cfg, err := load(ctx, client)
+	if err != nil {
+		return Clients{}, err
+	}
 	return Clients{
 		AppStream: appstream.NewFromConfig(cfg),
 		SNS:       sns.NewFromConfig(cfg),

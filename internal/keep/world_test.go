@@ -269,9 +269,6 @@ func (r *region) AMIs(_ context.Context, stack string) (keep.Listing, error) {
 func (a *ami) shown() keep.AMI { return a.AMI }
 
 func (r *region) AMIsByID(_ context.Context, ids []string) ([]keep.AMI, error) {
-	if r.onLastLook != nil && len(ids) > 1 && !r.dead {
-		r.onLastLook()
-	}
 	if err := r.read("DescribeImages by id"); err != nil {
 		return nil, err
 	}
@@ -297,6 +294,9 @@ func (r *region) find(id string) *ami {
 func (r *region) ForeignAMI(_ context.Context, stack string) (string, error) {
 	if err := r.read("DescribeImages of others"); err != nil {
 		return "", err
+	}
+	if r.onLastLook != nil && !r.dead {
+		r.onLastLook()
 	}
 	for _, a := range r.amis {
 		if a.gone.IsZero() && a.OwnerID == account && a.Tags[tags.Stack] != stack {
