@@ -89,6 +89,7 @@ func TestNight(t *testing.T) {
 	}
 	check(t, "reasons for waiting", []string{
 		"LimitExceededException: The account can run 2 exports at a time.",
+		"as many exports run as AppStream allows at a time (2)", // once that is known
 		"the image is CREATING", "the image is IMPORTING", "the image is PENDING",
 	}, slices.Sorted(maps.Keys(waited)))
 
