@@ -114,7 +114,7 @@ func newNight(t *testing.T) *night {
 	n.deadQueue, n.workQueue, n.inbox = n.queue("dead"), n.queue("work"), n.queue("inbox")
 	topic, err := n.queues.CreateTopic("topic")
 	n.must(err)
-	n.must(n.queues.Subscribe(topic, n.inbox, queues.SubscribeOptions{}))
+	n.must(n.queues.Subscribe(topic, n.inbox))
 
 	c, err := config.FromEnvironment(func(name string) (string, bool) {
 		value, ok := map[string]string{

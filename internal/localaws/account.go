@@ -197,7 +197,7 @@ func (a *Account) createQueues(plan *template.Stack, fifo bool) (template.Physic
 	return func(logicalID, attribute string) (string, bool) {
 		value, ok := values[[2]string{logicalID, attribute}]
 		return value, ok
-	}, topic, a.Queues.Subscribe(topic, a.Inbox, queues.SubscribeOptions{})
+	}, topic, a.Queues.Subscribe(topic, a.Inbox)
 }
 
 // PutEvent does with an event what EventBridge does: each rule of the stack that it matches sends it to the function. It

@@ -1,10 +1,8 @@
 package queues
 
 import (
-	"encoding/json"
 	"net/url"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
@@ -15,12 +13,11 @@ import (
 
 // The limits of SQS and SNS, which goaws does not enforce.
 const (
-	maxMessageBytes  = 256 * 1024
-	maxDelaySeconds  = 900
-	maxVisibility    = 12 * time.Hour // counted from when the message was received
-	maxSubject       = 99
-	maxRawAttributes = 10 // an SNS message with more is not delivered raw
-	maxFIFOID        = 128
+	maxMessageBytes = 256 * 1024
+	maxDelaySeconds = 900
+	maxVisibility   = 12 * time.Hour // counted from when the message was received
+	maxSubject      = 99
+	maxFIFOID       = 128
 )
 
 // sqsText is what SQS accepts in a message body: the characters of XML 1.0.
@@ -34,7 +31,6 @@ var snsFIFOID = regexp.MustCompile(`^[!-~]+$`)
 
 func checkSend(input sqsInput) error {
 	size := messageBytes(input.MessageBody, input.MessageAttributes)
-	fifo := strings.HasSuffix(input.QueueURL, ".fifo")
 	switch {
 	case input.MessageBody == "":
 		return awsreply.Refuse("MissingParameter", "The request must contain the parameter MessageBody.")
@@ -49,34 +45,12 @@ func checkSend(input sqsInput) error {
 	case input.DelaySeconds != nil && (*input.DelaySeconds < 0 || *input.DelaySeconds > maxDelaySeconds):
 		return awsreply.Refuse("InvalidParameterValue", "Value %d for parameter DelaySeconds is invalid. "+
 			"Reason: DelaySeconds must be >= 0 and <= %d.", *input.DelaySeconds, maxDelaySeconds)
-	case fifo && input.DelaySeconds != nil && *input.DelaySeconds > 0:
-		return awsreply.Refuse("InvalidParameterValue", "Value %d for parameter DelaySeconds is invalid. "+
-			"Reason: The request include parameter that is not valid for this queue type.", *input.DelaySeconds)
-	case fifo && input.MessageGroupID == "":
-		return awsreply.Refuse("MissingParameter", "The request must contain the parameter MessageGroupId.")
 	}
-	return nil
-}
-
-func checkBatch(entries []sqsInput) error {
-	seen := map[string]bool{}
-	size := 0
-	for _, entry := range entries {
-		if seen[entry.ID] {
-			return awsreply.Refuse("BatchEntryIdsNotDistinct", "Id %s repeated.", entry.ID)
+	for name, attribute := range input.MessageAttributes {
+		if attribute.DataType != "String" {
+			return awsreply.Refuse("InvalidParameterValue",
+				"The message attribute '%s' is of type %q, and only String is played here.", name, attribute.DataType)
 		}
-		seen[entry.ID] = true
-		size += messageBytes(entry.MessageBody, entry.MessageAttributes)
-	}
-	switch {
-	case len(entries) == 0:
-		return awsreply.Refuse("EmptyBatchRequest", "There should be at least one entry in the request.")
-	case len(entries) > 10:
-		return awsreply.Refuse("TooManyEntriesInBatchRequest",
-			"Maximum number of entries per request are 10. You have sent %d.", len(entries))
-	case size > maxMessageBytes:
-		return awsreply.Refuse("BatchRequestTooLong",
-			"Batch requests cannot be longer than %d bytes. You have sent %d bytes.", maxMessageBytes, size)
 	}
 	return nil
 }
@@ -114,8 +88,8 @@ func checkPublish(form url.Values, attributes map[string]models.MessageAttribute
 	if form.Has("Subject") && !isSubject(form.Get("Subject")) {
 		return awsreply.Refuse("InvalidParameter", "Invalid parameter: Subject")
 	}
-	if err := checkStructure(form.Get("MessageStructure"), message); err != nil {
-		return err
+	if form.Has("MessageStructure") {
+		return awsreply.Refuse("InvalidParameter", "Invalid parameter: MessageStructure is not played here")
 	}
 	for name, attribute := range attributes {
 		if err := checkAttribute(name, attribute); err != nil {
@@ -136,24 +110,6 @@ func isSubject(subject string) bool {
 	return subject != "" && len(subject) <= maxSubject && !strings.HasPrefix(subject, " ")
 }
 
-func checkStructure(structure, message string) error {
-	switch structure {
-	case "":
-		return nil
-	case "json":
-	default:
-		return awsreply.Refuse("InvalidParameter", "Invalid parameter: MessageStructure")
-	}
-	var byProtocol map[string]any
-	if err := json.Unmarshal([]byte(message), &byProtocol); err != nil {
-		return awsreply.Refuse("InvalidParameter", "Invalid parameter: Message Structure - JSON message body failed to parse")
-	}
-	if _, ok := byProtocol["default"].(string); !ok {
-		return awsreply.Refuse("InvalidParameter", "Invalid parameter: Message Structure - No default entry in JSON message body")
-	}
-	return nil
-}
-
 func checkAttribute(name string, attribute models.MessageAttribute) error {
 	lower := strings.ToLower(name)
 	switch {
@@ -161,23 +117,13 @@ func checkAttribute(name string, attribute models.MessageAttribute) error {
 		strings.HasPrefix(name, "."), strings.HasSuffix(name, "."), strings.Contains(name, ".."),
 		strings.HasPrefix(lower, "aws."), strings.HasPrefix(lower, "amazon."):
 		return awsreply.Refuse("ParameterValueInvalid", "The message attribute name %q is invalid.", name)
-	case attribute.StringValue == "" && attribute.BinaryValue == "":
+	case attribute.DataType == "String" && attribute.StringValue == "":
 		return awsreply.Refuse("ParameterValueInvalid", "The message attribute '%s' must contain non-empty message "+
 			"attribute value for message attribute type '%s'.", name, attribute.DataType)
 	}
-	switch attribute.DataType {
-	case "String", "Binary":
-	case "String.Array":
-		if !json.Valid([]byte(attribute.StringValue)) {
-			return awsreply.Refuse("ParameterValueInvalid", "The message attribute '%s' is not a JSON array.", name)
-		}
-	case "Number":
-		if _, err := strconv.ParseFloat(attribute.StringValue, 64); err != nil {
-			return awsreply.Refuse("ParameterValueInvalid", "Could not cast message attribute '%s' value to number.", name)
-		}
-	default:
+	if attribute.DataType != "String" {
 		return awsreply.Refuse("ParameterValueInvalid",
-			"The message attribute '%s' has an invalid message attribute type %q.", name, attribute.DataType)
+			"The message attribute '%s' is of type %q, and only String is played here.", name, attribute.DataType)
 	}
 	return nil
 }
@@ -209,7 +155,7 @@ func checkFIFO(form url.Values) error {
 func messageBytes(body string, attributes map[string]models.MessageAttribute) int {
 	size := len(body)
 	for name, attribute := range attributes {
-		size += len(name) + len(attribute.DataType) + len(attribute.StringValue) + len(attribute.BinaryValue)
+		size += len(name) + len(attribute.DataType) + len(attribute.StringValue)
 	}
 	return size
 }

@@ -28,7 +28,6 @@ type Message struct {
 	VisibleAt  time.Time // when a message that is delayed or in flight can be received
 	Sent       time.Time
 	Receives   int
-	GroupID    string
 	Attributes map[string]string
 }
 
@@ -59,7 +58,7 @@ func pin(m *models.SqsMessage) {
 func (q *Server) Send(queue Queue, body string) (messageID string, err error) {
 	goawsLock.Lock()
 	defer goawsLock.Unlock()
-	if q.queues[queue.Name] == nil {
+	if _, ok := q.queues[queue.Name]; !ok {
 		return "", fmt.Errorf("send to %q: no such queue", queue.Name)
 	}
 	sent, err := q.send(sqsInput{QueueURL: queue.Name, MessageBody: body})
@@ -105,7 +104,7 @@ func (q *Server) describe(m *models.SqsMessage, now time.Time) Message {
 	record := q.record(m.Uuid)
 	message := Message{
 		ID: m.Uuid, Body: m.MessageBody, State: Visible, Sent: record.sent,
-		Receives: m.NumberOfReceives, GroupID: m.GroupID, Attributes: map[string]string{},
+		Receives: m.NumberOfReceives, Attributes: map[string]string{},
 	}
 	for name, attribute := range m.MessageAttributes {
 		message.Attributes[name] = attribute.StringValue

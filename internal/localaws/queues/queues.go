@@ -26,7 +26,7 @@ type Server struct {
 	quit     chan bool
 
 	// Guarded by goawsLock.
-	queues  map[string]*queueState    // by name
+	queues  map[string]time.Duration  // visibility timeouts, by name
 	topics  map[string]*topicState    // by ARN
 	records map[string]*messageRecord // by message id
 }
@@ -57,25 +57,10 @@ type Topic struct {
 // QueueOptions are the attributes of a queue, in true time and whole seconds.
 type QueueOptions struct {
 	VisibilityTimeout time.Duration // zero means 30 seconds, as in AWS
-	Delay             time.Duration
 
 	// DeadLetter takes messages that were received MaxReceiveCount times without being deleted.
 	DeadLetter      *Queue
 	MaxReceiveCount int
-}
-
-// SubscribeOptions are the attributes of a queue's subscription to a topic.
-type SubscribeOptions struct {
-	// Raw delivers the message without the envelope that carries its Subject and attributes.
-	Raw bool
-
-	// FilterPolicy delivers only messages whose String attributes have one of the given values.
-	FilterPolicy map[string][]string
-}
-
-type queueState struct {
-	visibility time.Duration
-	delay      time.Duration
 }
 
 // New returns an SQS and SNS without queues and topics. Close must be called when it is not needed any more.
@@ -92,7 +77,7 @@ func New(options Options) *Server {
 		instance: uuid.NewString()[:8],
 		router:   router.New(),
 		quit:     make(chan bool),
-		queues:   map[string]*queueState{},
+		queues:   map[string]time.Duration{},
 		topics:   map[string]*topicState{},
 		records:  map[string]*messageRecord{},
 	}
@@ -126,7 +111,6 @@ func (q *Server) CreateQueue(logicalName string, options QueueOptions) (Queue, e
 	}
 	attributes := map[string]string{
 		"VisibilityTimeout": wholeSeconds(options.VisibilityTimeout),
-		"DelaySeconds":      wholeSeconds(options.Delay),
 	}
 	if options.DeadLetter != nil {
 		policy, err := json.Marshal(map[string]any{
@@ -146,7 +130,7 @@ func (q *Server) CreateQueue(logicalName string, options QueueOptions) (Queue, e
 	if err := q.forwardSQS("CreateQueue", input, nil); err != nil {
 		return Queue{}, fmt.Errorf("create queue %s: %w", logicalName, err)
 	}
-	q.queues[name] = &queueState{visibility: options.VisibilityTimeout, delay: options.Delay}
+	q.queues[name] = options.VisibilityTimeout
 	return Queue{
 		Name: name,
 		URL:  q.urlOf(name),
@@ -167,31 +151,19 @@ func (q *Server) CreateTopic(logicalName string) (Topic, error) {
 	return topic, nil
 }
 
-// Subscribe has everything that is published to the topic delivered to the queue.
-func (q *Server) Subscribe(topic Topic, queue Queue, options SubscribeOptions) error {
-	form := url.Values{
-		"Action": {"Subscribe"}, "TopicArn": {topic.ARN}, "Protocol": {"sqs"}, "Endpoint": {queue.ARN},
-		"Attributes.entry.1.key": {"RawMessageDelivery"}, "Attributes.entry.1.value": {strconv.FormatBool(options.Raw)},
-	}
-	if options.FilterPolicy != nil {
-		policy, err := json.Marshal(options.FilterPolicy)
-		if err != nil {
-			return fmt.Errorf("subscribe to %s: %w", topic.Name, err)
-		}
-		form.Set("Attributes.entry.2.key", "FilterPolicy")
-		form.Set("Attributes.entry.2.value", string(policy))
-	}
-
+// Subscribe has everything that is published to the topic delivered to the queue, in an envelope.
+func (q *Server) Subscribe(topic Topic, queue Queue) error {
 	goawsLock.Lock()
 	defer goawsLock.Unlock()
 	state := q.topics[topic.ARN]
-	if state == nil || q.queues[queue.Name] == nil {
+	if _, ok := q.queues[queue.Name]; !ok || state == nil {
 		return fmt.Errorf("subscribe %q to %q: no such queue or topic", queue.Name, topic.Name)
 	}
+	form := url.Values{"Action": {"Subscribe"}, "TopicArn": {topic.ARN}, "Protocol": {"sqs"}, "Endpoint": {queue.ARN}}
 	if err := q.forwardSNS(form); err != nil {
 		return fmt.Errorf("subscribe to %s: %w", topic.Name, err)
 	}
-	state.subscriptions = append(state.subscriptions, subscription{queue: queue.Name, raw: options.Raw})
+	state.subscribers = append(state.subscribers, queue.Name)
 	return nil
 }
 

@@ -108,7 +108,8 @@ func (q *Server) receive(queue string, limit int, visibility *time.Duration, hol
 	goawsLock.Lock()
 	defer goawsLock.Unlock()
 	if visibility == nil {
-		visibility = &q.queues[queue].visibility
+		timeout := q.queues[queue]
+		visibility = &timeout
 	}
 	var output sqsReceived
 	input := sqsInput{QueueURL: queue, MaxNumberOfMessages: limit}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/Admiral-Piett/goaws/app/models"
@@ -20,13 +19,8 @@ const deduplicationPeriod = 5 * time.Minute
 
 type topicState struct {
 	Topic
-	subscriptions []subscription
-	accepted      map[string]acceptedMessage // by deduplication id; FIFO topics only
-}
-
-type subscription struct {
-	queue string
-	raw   bool
+	subscribers []string                   // queues
+	accepted    map[string]acceptedMessage // by deduplication id; FIFO topics only
 }
 
 type acceptedMessage struct {
@@ -64,8 +58,8 @@ type Notification struct {
 	Time       time.Time // when it was published
 }
 
-// Notifications returns what topics have delivered to the queue, oldest first. The subscription must not be
-// raw: only the envelope has a Subject.
+// Notifications returns what topics have delivered to the queue, oldest first. What is no
+// notification is an error.
 func (q *Server) Notifications(queue Queue) ([]Notification, error) {
 	var notifications []Notification
 	for _, message := range q.Messages(queue) {
@@ -138,34 +132,25 @@ func (q *Server) callSNS(form url.Values) (messageID string, err error) {
 	if key != "" {
 		topic.accepted[key] = acceptedMessage{id: id, until: now.Add(q.compress(deduplicationPeriod))}
 	}
-	for _, s := range topic.subscriptions {
-		q.adopt(s, id, form, now)
+	for _, queue := range topic.subscribers {
+		q.adopt(queue, id, now)
 	}
 	return id, nil
 }
 
-// adopt finishes what goaws has delivered to a subscribed queue: it neither gives the message a time or
-// a group, nor writes the envelope as AWS does.
-func (q *Server) adopt(s subscription, id string, form url.Values, now time.Time) {
-	withQueue(s.queue, func(queue *models.Queue) {
+// adopt finishes what goaws has delivered to a subscribed queue: it neither gives the message a time, nor writes the envelope as
+// AWS does.
+func (q *Server) adopt(queue, id string, now time.Time) {
+	withQueue(queue, func(theirs *models.Queue) {
 		// New messages are at the end, after those that have a record.
-		for i := len(queue.Messages) - 1; i >= 0; i-- {
-			m := &queue.Messages[i]
+		for i := len(theirs.Messages) - 1; i >= 0; i-- {
+			m := &theirs.Messages[i]
 			if q.records[m.Uuid] != nil {
 				return
 			}
-			if s.raw && len(m.MessageAttributes) > maxRawAttributes {
-				queue.Messages = append(queue.Messages[:i], queue.Messages[i+1:]...)
-				continue
-			}
 			q.records[m.Uuid] = &messageRecord{sent: now}
 			m.SentTime = now
-			if strings.HasSuffix(s.queue, ".fifo") {
-				m.GroupID, m.DeduplicationID = form.Get("MessageGroupId"), form.Get("MessageDeduplicationId")
-			}
-			if !s.raw {
-				m.MessageBody = rewriteEnvelope(m.MessageBody, id, now)
-			}
+			m.MessageBody = rewriteEnvelope(m.MessageBody, id, now)
 		}
 	})
 }
@@ -185,7 +170,7 @@ func rewriteEnvelope(body, id string, now time.Time) string {
 		MessageAttributes: map[string]envelopeAttribute{},
 	}
 	for name, a := range theirs.MessageAttributes {
-		ours.MessageAttributes[name] = envelopeAttribute{Type: a.DataType, Value: a.StringValue + a.BinaryValue}
+		ours.MessageAttributes[name] = envelopeAttribute{Type: a.DataType, Value: a.StringValue}
 	}
 	rewritten, err := json.MarshalIndent(ours, "", "  ")
 	if err != nil {
@@ -205,7 +190,6 @@ func formAttributes(form url.Values) map[string]models.MessageAttribute {
 		attributes[form.Get(entry+"Name")] = models.MessageAttribute{
 			DataType:    form.Get(entry + "Value.DataType"),
 			StringValue: form.Get(entry + "Value.StringValue"),
-			BinaryValue: form.Get(entry + "Value.BinaryValue"),
 		}
 	}
 }

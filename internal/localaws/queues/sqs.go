@@ -7,7 +7,6 @@ import (
 	"path"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/Admiral-Piett/goaws/app/models"
@@ -15,43 +14,25 @@ import (
 	"appstream-ami-exporter/internal/localaws/awsreply"
 )
 
-// sqsInput has the parameters of all supported actions, and of their batch entries.
+// sqsInput has the parameters of all supported actions.
 type sqsInput struct {
-	QueueURL               string                             `json:"QueueUrl"`
-	QueueName              string                             `json:",omitempty"`
-	AttributeNames         []string                           `json:",omitempty"`
-	ID                     string                             `json:"Id,omitempty"`
-	MessageBody            string                             `json:",omitempty"`
-	MessageAttributes      map[string]models.MessageAttribute `json:",omitempty"`
-	MessageGroupID         string                             `json:"MessageGroupId,omitempty"`
-	MessageDeduplicationID string                             `json:"MessageDeduplicationId,omitempty"`
-	DelaySeconds           *int                               `json:",omitempty"`
-	ReceiptHandle          string                             `json:",omitempty"`
-	VisibilityTimeout      *int                               `json:",omitempty"`
-	MaxNumberOfMessages    int                                `json:",omitempty"`
-	WaitTimeSeconds        int                                `json:",omitempty"`
-	Entries                []sqsInput                         `json:",omitempty"`
+	QueueURL            string                             `json:"QueueUrl"`
+	QueueName           string                             `json:",omitempty"`
+	AttributeNames      []string                           `json:",omitempty"`
+	MessageBody         string                             `json:",omitempty"`
+	MessageAttributes   map[string]models.MessageAttribute `json:",omitempty"`
+	DelaySeconds        *int                               `json:",omitempty"`
+	ReceiptHandle       string                             `json:",omitempty"`
+	VisibilityTimeout   *int                               `json:",omitempty"`
+	MaxNumberOfMessages int                                `json:",omitempty"`
+	WaitTimeSeconds     int                                `json:",omitempty"`
 }
 
-// sqsSent is the answer to SendMessage, and the part of a batch's answer that is about one success.
+// sqsSent is the answer to SendMessage.
 type sqsSent struct {
-	ID                     string `json:"Id,omitempty"`
 	MessageID              string `json:"MessageId,omitempty"`
 	MD5OfMessageBody       string `json:",omitempty"`
 	MD5OfMessageAttributes string `json:",omitempty"`
-	SequenceNumber         string `json:",omitempty"`
-}
-
-type sqsFailed struct {
-	ID          string `json:"Id"`
-	Code        string
-	Message     string
-	SenderFault bool
-}
-
-type sqsBatchOutput struct {
-	Successful []sqsSent
-	Failed     []sqsFailed
 }
 
 type sqsReceived struct {
@@ -71,9 +52,7 @@ func (q *Server) callSQS(ctx context.Context, action string, body []byte) (any, 
 	case "GetQueueUrl":
 		return q.queueURL(input.QueueName)
 	case "SendMessage", "DeleteMessage", "ChangeMessageVisibility":
-		execute = func() (any, error) { return q.callSQSOnce(action, input) }
-	case "SendMessageBatch", "DeleteMessageBatch", "ChangeMessageVisibilityBatch":
-		execute = func() (any, error) { return q.callSQSBatch(strings.TrimSuffix(action, "Batch"), input) }
+		execute = func() (any, error) { return q.callOnMessage(action, input) }
 	case "ReceiveMessage":
 		execute = func() (any, error) { return q.receiveWaiting(ctx, input) }
 	case "GetQueueAttributes":
@@ -90,7 +69,7 @@ func (q *Server) callSQS(ctx context.Context, action string, body []byte) (any, 
 	return execute()
 }
 
-func (q *Server) callSQSOnce(action string, input sqsInput) (sqsSent, error) {
+func (q *Server) callOnMessage(action string, input sqsInput) (sqsSent, error) {
 	goawsLock.Lock()
 	defer goawsLock.Unlock()
 	switch action {
@@ -103,36 +82,13 @@ func (q *Server) callSQSOnce(action string, input sqsInput) (sqsSent, error) {
 	}
 }
 
-// callSQSBatch executes an action once for each entry. goaws has batches of its own, but they ignore
-// delays, answer with names that SDKs do not know, and cannot change visibility.
-func (q *Server) callSQSBatch(action string, input sqsInput) (sqsBatchOutput, error) {
-	output := sqsBatchOutput{Successful: []sqsSent{}, Failed: []sqsFailed{}}
-	if err := checkBatch(input.Entries); err != nil {
-		return output, err
-	}
-	for _, entry := range input.Entries {
-		entry.QueueURL = input.QueueURL
-		sent, err := q.callSQSOnce(action, entry)
-		if err != nil {
-			failure := awsreply.AsError(err)
-			output.Failed = append(output.Failed, sqsFailed{
-				ID: entry.ID, Code: failure.Code, Message: failure.Message, SenderFault: failure.SenderFault(),
-			})
-			continue
-		}
-		sent.ID = entry.ID
-		output.Successful = append(output.Successful, sent)
-	}
-	return output, nil
-}
-
 // send puts a message into a queue. The caller holds goawsLock.
 func (q *Server) send(input sqsInput) (sqsSent, error) {
 	var output sqsSent
 	if err := checkSend(input); err != nil {
 		return output, err
 	}
-	delay := q.queues[input.QueueURL].delay
+	var delay time.Duration
 	if input.DelaySeconds != nil {
 		delay = time.Duration(*input.DelaySeconds) * time.Second
 	}
@@ -150,7 +106,8 @@ func (q *Server) send(input sqsInput) (sqsSent, error) {
 func (q *Server) has(name string) bool {
 	goawsLock.Lock()
 	defer goawsLock.Unlock()
-	return q.queues[name] != nil
+	_, ok := q.queues[name]
+	return ok
 }
 
 func (q *Server) listQueues() any {

@@ -1,11 +1,6 @@
 package queues
 
-import (
-	"encoding/json"
-
-	"github.com/Admiral-Piett/goaws/app/models"
-	"github.com/aws/aws-lambda-go/events"
-)
+import "github.com/aws/aws-lambda-go/events"
 
 // Take receives up to limit messages for an event source mapping, in the form in which Lambda gives them to a function.
 // AWS has the visibility timeout longer than any invocation takes; compressed it may be shorter, so the messages stay
@@ -19,7 +14,9 @@ func (q *Server) Take(queue Queue, limit int) ([]events.SQSMessage, error) {
 	for _, message := range received {
 		attributes := map[string]events.SQSMessageAttribute{}
 		for name, a := range message.MessageAttributes {
-			attributes[name] = eventAttribute(a)
+			attributes[name] = events.SQSMessageAttribute{
+				DataType: a.DataType, StringValue: &a.StringValue, StringListValues: []string{}, BinaryListValues: [][]byte{},
+			}
 		}
 		messages = append(messages, events.SQSMessage{
 			MessageId:              message.MessageId,
@@ -35,17 +32,6 @@ func (q *Server) Take(queue Queue, limit int) ([]events.SQSMessage, error) {
 		})
 	}
 	return messages, nil
-}
-
-func eventAttribute(a models.MessageAttribute) events.SQSMessageAttribute {
-	attribute := events.SQSMessageAttribute{DataType: a.DataType, StringListValues: []string{}, BinaryListValues: [][]byte{}}
-	if a.BinaryValue != "" {
-		// Both sides write bytes as base64.
-		_ = json.Unmarshal([]byte(`"`+a.BinaryValue+`"`), &attribute.BinaryValue)
-		return attribute
-	}
-	attribute.StringValue = &a.StringValue
-	return attribute
 }
 
 // Conclude deletes those of the taken messages that did not fail. The others become visible again in their time.
