@@ -18,17 +18,18 @@ import (
 
 // night shows one: the schedule fires, an image becomes ready, exports run and end, and every notification is shown as it
 // arrives. It fails if the night does not end as it must.
-func night(ctx context.Context, w io.Writer, s scene) error {
+func night(ctx context.Context, w io.Writer, s scene) (err error) {
 	out := newScreen(w, s)
 	account, err := s.deploy(ctx, out)
 	if err != nil {
 		return err
 	}
-	defer account.Close()
+	defer func() { err = errors.Join(err, account.Close()) }()
 	s.furnish(account.AppStream)
 	out.heading("One night of the AppStream AMI Exporter",
 		"The compiled function runs behind the Lambda Runtime API; AppStream, EventBridge, SQS and SNS are local.",
-		fmt.Sprintf("Time runs %g times faster. The times at the left are the night's; in notifications 10 seconds stand for %g minutes of it.", s.speed, 10*s.speed/60),
+		fmt.Sprintf("Time runs %g times faster. The times at the left are the night's; in notifications 10 seconds stand for %g minutes of it.",
+			s.speed, 10*s.speed/60),
 		fmt.Sprintf("AppStream exports %d images at a time here.", s.limit))
 
 	stopMail := out.showMail(account)
@@ -60,11 +61,13 @@ func newImage(account *localaws.Account, out *screen, s scene, name string) erro
 	})
 	now := time.Now().UTC().Format(time.RFC3339)
 	event, err := json.Marshal(map[string]any{
-		"version": "0", "id": "f2d0a6b8-6d5e-4a0e-9a0c-3f7b0a1c2d3e", "source": "aws.appstream", "detail-type": "AWS Service Event via CloudTrail",
-		"account": "123456789012", "region": "eu-west-1", "time": now, "resources": []string{},
+		"version": "0", "id": "f2d0a6b8-6d5e-4a0e-9a0c-3f7b0a1c2d3e", "source": "aws.appstream",
+		"detail-type": "AWS Service Event via CloudTrail",
+		"account":     "123456789012", "region": "eu-west-1", "time": now, "resources": []string{},
 		"detail": map[string]any{
-			"eventVersion": "1.09", "eventTime": now, "eventSource": "appstream.amazonaws.com", "eventName": "CreateImage", "eventType": "AwsServiceEvent",
-			"eventID": "0b6f9f0a-58c1-4f62-8a3e-1f5a4f0e9c11", "requestParameters": nil, "responseElements": nil,
+			"eventVersion": "1.09", "eventID": "0b6f9f0a-58c1-4f62-8a3e-1f5a4f0e9c11", "eventTime": now,
+			"eventSource": "appstream.amazonaws.com", "eventName": "CreateImage", "eventType": "AwsServiceEvent",
+			"requestParameters": nil, "responseElements": nil,
 			"serviceEventDetails": map[string]any{"ImageName": name, "ImageState": "PENDING"},
 		},
 	})
@@ -115,7 +118,7 @@ func morning(account *localaws.Account, out *screen) error {
 }
 
 // oneEvent sends the event of a file to the function and shows what becomes of it.
-func oneEvent(ctx context.Context, w io.Writer, s scene, path string) error {
+func oneEvent(ctx context.Context, w io.Writer, s scene, path string) (err error) {
 	payload, err := os.ReadFile(path)
 	if err != nil {
 		return fmt.Errorf("the event cannot be read: %w; there are samples in events/", err)
@@ -126,10 +129,11 @@ func oneEvent(ctx context.Context, w io.Writer, s scene, path string) error {
 	if err != nil {
 		return err
 	}
-	defer account.Close()
+	defer func() { err = errors.Join(err, account.Close()) }()
 	s.furnish(account.AppStream)
 	// The images that the samples in events/ name beside those of the night.
-	for _, name := range []string{"prod-office-1", "prod-test", "win2022-base-8", "win2025-imported-1", "win2022-base-7-copy", "win2025-dev-3"} {
+	for _, name := range []string{"prod-office-1", "prod-test", "win2022-base-8", "win2025-imported-1", "win2022-base-7-copy",
+		"win2025-dev-3"} {
 		account.AppStream.PutImage(appstream.Image{Name: name, Tags: map[string]string{"Backup": "yes"}})
 	}
 	stopMail := out.showMail(account)
@@ -150,7 +154,8 @@ func oneEvent(ctx context.Context, w io.Writer, s scene, path string) error {
 	if err != nil {
 		return err
 	}
-	out.event("end", "all is done: %d notifications, %d messages in the dead-letter queue", len(notifications), len(account.Queues.Messages(account.DeadLetterQueue)))
+	out.event("end", "all is done: %d notifications, %d messages in the dead-letter queue", len(notifications),
+		len(account.Queues.Messages(account.DeadLetterQueue)))
 	if result.Failed() {
 		return errors.New("the function did not take the event")
 	}

@@ -45,8 +45,10 @@ func (s scene) deploy(ctx context.Context, out *screen) (*localaws.Account, erro
 // furnish puts images in different states into the account, and as many more as there are to be.
 func (s scene) furnish(appStream *appstream.Server) {
 	made := func(month time.Month, day int) time.Time { return time.Date(2026, month, day, 10, 15, 0, 0, time.UTC) }
-	appStream.PutImage(appstream.Image{Name: "win2022-base-7", CreatedTime: made(time.November, 20), Tags: map[string]string{"Team": "Desktop", "Backup": "yes"}})
-	appStream.PutImage(appstream.Image{Name: "win2025-office-12", CreatedTime: made(time.November, 21), Platform: types.PlatformTypeWindowsServer2025})
+	appStream.PutImage(appstream.Image{Name: "win2022-base-7", CreatedTime: made(time.November, 20),
+		Tags: map[string]string{"Team": "Desktop", "Backup": "yes"}})
+	appStream.PutImage(appstream.Image{Name: "win2025-office-12", CreatedTime: made(time.November, 21),
+		Platform: types.PlatformTypeWindowsServer2025})
 	appStream.SetOutcome("win2025-office-12", appstream.Outcome{
 		End:    types.ExportImageTaskStateFailed,
 		After:  s.compress(25 * time.Minute),
@@ -63,14 +65,17 @@ func (s scene) furnish(appStream *appstream.Server) {
 		"appstream-ami-exporter:ami-id":   "ami-0c3f8e1d2b4a59687",
 	}})
 	appStream.PutImage(appstream.Image{
-		Name: "win2025-lab-1", CreatedTime: made(time.November, 23), Platform: types.PlatformTypeWindowsServer2025, State: types.ImageStateCreating,
+		Name: "win2025-lab-1", CreatedTime: made(time.November, 23),
+		Platform: types.PlatformTypeWindowsServer2025, State: types.ImageStateCreating,
 		Becomes: []appstream.StateChange{{After: s.compress(creating), State: types.ImageStateAvailable}},
 	})
-	appStream.PutImage(appstream.Image{Name: "win2019-legacy", CreatedTime: made(time.March, 3), Platform: types.PlatformTypeWindowsServer2019})
+	appStream.PutImage(appstream.Image{Name: "win2019-legacy", CreatedTime: made(time.March, 3),
+		Platform: types.PlatformTypeWindowsServer2019})
 	appStream.PutImage(appstream.Image{Name: "rocky8-dev", CreatedTime: made(time.June, 1), Platform: types.PlatformTypeRockyLinux8})
 	appStream.PutImage(appstream.Image{
 		Name: "win2022-broken", CreatedTime: made(time.November, 19), State: types.ImageStateFailed,
-		StateChangeReason: appstream.StateChangeReason{Code: types.ImageStateChangeReasonCodeInternalError, Message: "The image could not be created."},
+		StateChangeReason: appstream.StateChangeReason{Code: types.ImageStateChangeReasonCodeInternalError,
+			Message: "The image could not be created."},
 	})
 	for n := len(appStream.Images()) + 1; n <= s.images; n++ {
 		image := appstream.Image{Name: fmt.Sprintf("win2022-app-%d", n), CreatedTime: made(time.October, 1).Add(time.Duration(n) * time.Minute)}

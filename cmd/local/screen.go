@@ -256,7 +256,8 @@ func (s *screen) mails(notifications []queues.Notification, types ...string) {
 			if n.Attributes["type"] != kind {
 				continue
 			}
-			fmt.Fprintf(s.w, "\n%s\n%s %s\n\n%s\n", s.paint(dim, "------ an e-mail as it arrives "+strings.Repeat("-", 60)), s.paint(bold, "Subject:"), n.Subject, n.Message)
+			fmt.Fprintf(s.w, "\n%s\n%s %s\n\n%s\n", s.paint(dim, "------ an e-mail as it arrives "+strings.Repeat("-", 60)),
+				s.paint(bold, "Subject:"), n.Subject, n.Message)
 			break
 		}
 	}

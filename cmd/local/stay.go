@@ -20,13 +20,13 @@ const (
 )
 
 // stay keeps an account open for other programs until ctx ends, and shows what happens in it.
-func stay(ctx context.Context, w io.Writer, s scene, address string) error {
+func stay(ctx context.Context, w io.Writer, s scene, address string) (err error) {
 	out := newScreen(w, s)
 	account, err := s.deploy(ctx, out)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = account.Close() }() // the processes in it end with this one
+	defer func() { err = errors.Join(err, account.Close()) }()
 	s.furnish(account.AppStream)
 	endpoint, err := account.Listen(address)
 	switch {

@@ -55,7 +55,8 @@ func (p *page) await(t *testing.T, pattern string) string {
 
 func TestStay(t *testing.T) {
 	s := scene{
-		bootstrap: localtest.Bootstrap(t), template: filepath.Join(localtest.Root(t), "template.yaml"), speed: 7200, images: 12, limit: 2, stays: true,
+		bootstrap: localtest.Bootstrap(t), template: filepath.Join(localtest.Root(t), "template.yaml"),
+		speed: 7200, images: 12, limit: 2, stays: true,
 	}
 	ctx, end := context.WithCancel(t.Context())
 	var screen page
@@ -72,13 +73,15 @@ func TestStay(t *testing.T) {
 	screen.await(t, `There are 12 images. It is evening: the nightly run comes in 5s `)
 
 	// Another program calls it.
-	client := appstream.NewFromConfig(aws.Config{Region: "eu-west-1", BaseEndpoint: &url, Credentials: credentials.NewStaticCredentialsProvider("x", "x", "")})
+	client := appstream.NewFromConfig(aws.Config{Region: "eu-west-1", BaseEndpoint: &url,
+		Credentials: credentials.NewStaticCredentialsProvider("x", "x", "")})
 	answer, err := client.DescribeImages(ctx, &appstream.DescribeImagesInput{Type: types.VisibilityTypePrivate})
 	if err != nil || len(answer.Images) != 12 {
 		t.Errorf("it answers with %d images, %v", len(answer.Images), err)
 	}
 	// The address is taken now.
-	if err := stay(ctx, &page{}, s, strings.TrimPrefix(url, "http://")); err == nil || !strings.Contains(err.Error(), "PORT=<number> chooses another port") {
+	if err := stay(ctx, &page{}, s, strings.TrimPrefix(url, "http://")); err == nil ||
+		!strings.Contains(err.Error(), "PORT=<number> chooses another port") {
 		t.Errorf("a second one at the same address: %v", err)
 	}
 
@@ -104,7 +107,8 @@ func TestEstate(t *testing.T) {
 	if err := run(t.Context(), scene{speed: 300}, "", ""); err == nil || !strings.Contains(err.Error(), "must be more than 0, not 300 and 0") {
 		t.Errorf("no exports at all: %v", err)
 	}
-	for d, want := range map[time.Duration]string{8 * time.Second: "8s", 2 * time.Minute: "2m", 288 * time.Second: "4m48s", 40 * time.Millisecond: "40ms", 24 * time.Hour: "24h0m"} {
+	for d, want := range map[time.Duration]string{8 * time.Second: "8s", 2 * time.Minute: "2m", 288 * time.Second: "4m48s",
+		40 * time.Millisecond: "40ms", 24 * time.Hour: "24h0m"} {
 		if got := brief(d); got != want {
 			t.Errorf("%s is %q, want %q", d, got, want)
 		}

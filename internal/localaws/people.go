@@ -94,7 +94,8 @@ func (a *Account) putEvents(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if target := r.Header.Get("X-Amz-Target"); target != "AWSEvents.PutEvents" {
-		awsreply.Refuse("UnknownOperationException", "The local AWS does not play %s.", strings.Replace(target, "AWSEvents.", "EventBridge's ", 1)).Write(w, r)
+		awsreply.Refuse("UnknownOperationException", "The local AWS does not play %s.",
+			strings.Replace(target, "AWSEvents.", "EventBridge's ", 1)).Write(w, r)
 		return
 	}
 	if err := json.NewDecoder(r.Body).Decode(&input); err != nil {

@@ -122,8 +122,9 @@ var wantFunction = object{
 			"OmitName":    true, "State": "DISABLED", "ScheduleExpression": "rate(2 days)", "ScheduleExpressionTimezone": "Europe/Dublin",
 			"Input": `{"source":"aws.scheduler","detail-type":"Scheduled Event","resources":["<aws.scheduler.schedule-arn>"],` +
 				`"time":"<aws.scheduler.scheduled-time>","detail":{}}`,
-			"RoleArn":     projectRoles + "ScheduleRole",
-			"RetryPolicy": object{"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400}, "DeadLetterConfig": object{"Arn": queueARN + "FailedEventsQueue"},
+			"RoleArn":          projectRoles + "ScheduleRole",
+			"RetryPolicy":      object{"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400},
+			"DeadLetterConfig": object{"Arn": queueARN + "FailedEventsQueue"},
 		}},
 		"ImageEvents": object{"Type": "EventBridgeRule", "Properties": object{
 			"State": "ENABLED",
@@ -134,7 +135,8 @@ var wantFunction = object{
 				calls("AWS API Call via CloudTrail", list{"CopyImage"}, object{"destinationRegion": list{"eu-west-1"}}),
 				object{"detail-type": list{"AppStream Image Ready"}},
 			}},
-			"RetryPolicy": object{"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400}, "DeadLetterConfig": object{"Arn": queueARN + "FailedEventsQueue"},
+			"RetryPolicy":      object{"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400},
+			"DeadLetterConfig": object{"Arn": queueARN + "FailedEventsQueue"},
 		}},
 		"Work": object{"Type": "SQS", "Properties": object{
 			"Queue": queueARN + "WorkQueue", "BatchSize": 10, "FunctionResponseTypes": list{"ReportBatchItemFailures"},
@@ -167,7 +169,8 @@ var wantRoles = map[string]object{
 				"sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility",
 			}, queueARN+"WorkQueue", nil),
 			policy("SetAsideFailures", "sqs:SendMessage", list{queueARN + "DeadLetterQueue", queueARN + "FailedEventsQueue"}, nil),
-			policy("WriteLogs", list{"logs:CreateLogStream", "logs:PutLogEvents"}, "arn:aws:logs:eu-west-1:123456789012:log-group:"+projectLogs+":*", nil),
+			policy("WriteLogs", list{"logs:CreateLogStream", "logs:PutLogEvents"},
+				"arn:aws:logs:eu-west-1:123456789012:log-group:"+projectLogs+":*", nil),
 		},
 	},
 	"ScheduleRole": {
@@ -229,7 +232,8 @@ func TestProjectConditions(t *testing.T) {
 		{"everything", map[string]string{"NotificationEmail": "desktop@example.com"}, nil},
 		{"no address", nil, []string{"EmailSubscription"}},
 		{"existing topic", map[string]string{"TopicArn": existingTopic}, []string{"EmailSubscription", "Topic", "TopicPolicy"}},
-		{"existing role", map[string]string{"NotificationEmail": "desktop@example.com", "ExportRoleArn": projectRoles + "other"}, []string{"ExportRole"}},
+		{"existing role", map[string]string{"NotificationEmail": "desktop@example.com", "ExportRoleArn": projectRoles + "other"},
+			[]string{"ExportRole"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var missing []string

@@ -52,16 +52,18 @@ func TestProjectAlarms(t *testing.T) {
 	}
 	const function, queue = "FunctionName=appstream-ami-exporter-ExportFunction", "QueueName=appstream-ami-exporter-"
 	want := map[string]string{
-		"ExportFailedAlarm":      "AppStreamAmiExporter ExportsFailed " + function + " Sum >= 1, 1 x 300 s, missing notBreaching",
-		"ExportRejectedAlarm":    "AppStreamAmiExporter ExportsRejected " + function + " Sum >= 1, 1 x 300 s, missing notBreaching",
-		"ExportGivenUpAlarm":     "AppStreamAmiExporter ExportsGivenUp " + function + " Sum >= 1, 1 x 300 s, missing notBreaching",
-		"FunctionErrorsAlarm":    "AWS/Lambda Errors " + function + " Sum >= 1, 1 x 300 s, missing notBreaching",
-		"ThrottlesAlarm":         "AWS/Lambda Throttles " + function + " Sum >= 1, 3 x 300 s, missing notBreaching",
-		"EventsDroppedAlarm":     "AWS/Lambda AsyncEventsDropped " + function + " Sum >= 1, 1 x 300 s, missing notBreaching",
-		"FailedEventLostAlarm":   "AWS/Lambda DestinationDeliveryFailures " + function + " Sum >= 1, 1 x 300 s, missing notBreaching",
-		"FailedEventsQueueAlarm": "AWS/SQS ApproximateNumberOfMessagesVisible " + queue + "FailedEventsQueue Maximum >= 1, 1 x 300 s, missing ignore",
-		"DeadLetterQueueAlarm":   "AWS/SQS ApproximateNumberOfMessagesVisible " + queue + "DeadLetterQueue Maximum >= 1, 1 x 300 s, missing ignore",
-		"WorkQueueUnreadAlarm":   "AWS/SQS ApproximateNumberOfMessagesVisible " + queue + "WorkQueue Minimum >= 1, 12 x 300 s, missing ignore",
+		"ExportFailedAlarm":    "AppStreamAmiExporter ExportsFailed " + function + " Sum >= 1, 1 x 300 s, missing notBreaching",
+		"ExportRejectedAlarm":  "AppStreamAmiExporter ExportsRejected " + function + " Sum >= 1, 1 x 300 s, missing notBreaching",
+		"ExportGivenUpAlarm":   "AppStreamAmiExporter ExportsGivenUp " + function + " Sum >= 1, 1 x 300 s, missing notBreaching",
+		"FunctionErrorsAlarm":  "AWS/Lambda Errors " + function + " Sum >= 1, 1 x 300 s, missing notBreaching",
+		"ThrottlesAlarm":       "AWS/Lambda Throttles " + function + " Sum >= 1, 3 x 300 s, missing notBreaching",
+		"EventsDroppedAlarm":   "AWS/Lambda AsyncEventsDropped " + function + " Sum >= 1, 1 x 300 s, missing notBreaching",
+		"FailedEventLostAlarm": "AWS/Lambda DestinationDeliveryFailures " + function + " Sum >= 1, 1 x 300 s, missing notBreaching",
+		"FailedEventsQueueAlarm": "AWS/SQS ApproximateNumberOfMessagesVisible " + queue +
+			"FailedEventsQueue Maximum >= 1, 1 x 300 s, missing ignore",
+		"DeadLetterQueueAlarm": "AWS/SQS ApproximateNumberOfMessagesVisible " + queue +
+			"DeadLetterQueue Maximum >= 1, 1 x 300 s, missing ignore",
+		"WorkQueueUnreadAlarm": "AWS/SQS ApproximateNumberOfMessagesVisible " + queue + "WorkQueue Minimum >= 1, 12 x 300 s, missing ignore",
 		"WorkTooOldAlarm": "(age / 3600 - 1 > 24) AND (age / 3600 - 1 > 48) of AppStreamAmiExporter OldestWorkAge " + function +
 			" Maximum >= 1, 1 x 3600 s, missing notBreaching",
 		"NightMissedAlarm": "FILL(sweeps, 0) of AppStreamAmiExporter Sweeps " + function + " Sum < 1, 26 x 3600 s, missing breaching",
@@ -101,7 +103,8 @@ func TestProjectAlarmsCanBeOff(t *testing.T) {
 }
 
 func TestProjectAlarmsTellTheTopic(t *testing.T) {
-	states := []string{"ThrottlesAlarm", "FailedEventsQueueAlarm", "DeadLetterQueueAlarm", "WorkTooOldAlarm", "WorkQueueUnreadAlarm", "NightMissedAlarm"}
+	states := []string{"ThrottlesAlarm", "FailedEventsQueueAlarm", "DeadLetterQueueAlarm", "WorkTooOldAlarm", "WorkQueueUnreadAlarm",
+		"NightMissedAlarm"}
 	for topic, want := range map[string]any{
 		"":                      []any{ownTopic},
 		existingTopic:           []any{existingTopic},
@@ -395,7 +398,8 @@ func TestProjectEncryption(t *testing.T) {
 	const key = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 	parameters := map[string]string{"KmsKeyArn": key}
 	got := map[string]any{}
-	for kind, property := range map[string]string{"AWS::SQS::Queue": "KmsMasterKeyId", "AWS::SNS::Topic": "KmsMasterKeyId", "AWS::Logs::LogGroup": "KmsKeyId"} {
+	for kind, property := range map[string]string{"AWS::SQS::Queue": "KmsMasterKeyId", "AWS::SNS::Topic": "KmsMasterKeyId",
+		"AWS::Logs::LogGroup": "KmsKeyId"} {
 		for id, resource := range projectResources(t, kind, parameters) {
 			got[id] = resource[property]
 			if _, both := resource["SqsManagedSseEnabled"]; both {

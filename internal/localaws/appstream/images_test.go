@@ -175,8 +175,10 @@ func TestSelectsImages(t *testing.T) {
 		{name: "shared by name", input: sdk.DescribeImagesInput{Names: []string{"theirs"}}, code: "ResourceNotFoundException"},
 		{name: "unknown name", input: sdk.DescribeImagesInput{Names: []string{"own", "none"}}, code: "ResourceNotFoundException"},
 		{name: "unknown ARN", input: sdk.DescribeImagesInput{Arns: []string{scene.ImageARN("none")}}, code: "ResourceNotFoundException"},
-		{name: "name of another type", input: sdk.DescribeImagesInput{Names: []string{"aws"}, Type: types.VisibilityTypePrivate}, code: "ResourceNotFoundException"},
-		{name: "names and ARNs", input: sdk.DescribeImagesInput{Names: []string{"own"}, Arns: []string{ownARN}}, code: "InvalidParameterCombinationException"},
+		{name: "name of another type", input: sdk.DescribeImagesInput{Names: []string{"aws"}, Type: types.VisibilityTypePrivate},
+			code: "ResourceNotFoundException"},
+		{name: "names and ARNs", input: sdk.DescribeImagesInput{Names: []string{"own"}, Arns: []string{ownARN}},
+			code: "InvalidParameterCombinationException"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -39,7 +39,8 @@ func (s *scene) post(t *testing.T, target, body string, change ...func(*http.Req
 // postCBOR sends a request by hand in Smithy RPC v2 CBOR.
 func (s *scene) postCBOR(t *testing.T, operation string, body []byte, change ...func(*http.Request)) *http.Response {
 	t.Helper()
-	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/service/PhotonAdminProxyService/operation/"+operation, bytes.NewReader(body))
+	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/service/PhotonAdminProxyService/operation/"+operation,
+		bytes.NewReader(body))
 	request.Header.Set("Smithy-Protocol", "rpc-v2-cbor")
 	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261123/eu-west-1/appstream/aws4_request")
 	request.Header.Set("Content-Type", "application/cbor")
@@ -154,12 +155,15 @@ func TestRefusesBadProtocol(t *testing.T) {
 		change             func(*http.Request)
 		code, part         string
 	}{
-		{name: "unknown operation", target: "PhotonAdminProxyService.MakeCoffee", body: "{}", code: "UnknownOperationException", part: "MakeCoffee"},
+		{name: "unknown operation", target: "PhotonAdminProxyService.MakeCoffee", body: "{}", code: "UnknownOperationException",
+			part: "MakeCoffee"},
 		{name: "no target", body: "{}", code: "UnknownOperationException"},
 		{name: "no prefix", target: "DescribeImages", body: "{}", code: "UnknownOperationException"},
 		{name: "another service", target: "AmazonSSM.DescribeImages", body: "{}", code: "UnknownOperationException"},
-		{name: "not a POST", target: describe, body: "{}", code: "UnknownOperationException", change: func(r *http.Request) { r.Method = http.MethodPut }},
-		{name: "unsigned", target: describe, body: "{}", code: "MissingAuthenticationTokenException", change: func(r *http.Request) { r.Header.Del("Authorization") }},
+		{name: "not a POST", target: describe, body: "{}", code: "UnknownOperationException",
+			change: func(r *http.Request) { r.Method = http.MethodPut }},
+		{name: "unsigned", target: describe, body: "{}", code: "MissingAuthenticationTokenException",
+			change: func(r *http.Request) { r.Header.Del("Authorization") }},
 		{name: "no body", target: describe, code: "SerializationException"},
 		{name: "not JSON", target: describe, body: "Names=a", code: "SerializationException"},
 		{name: "not an object", target: describe, body: "[]", code: "SerializationException"},

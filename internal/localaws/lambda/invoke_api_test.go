@@ -38,7 +38,8 @@ func TestInvokeAPI(t *testing.T) {
 	}
 	for title, test := range tests {
 		t.Run(title, func(t *testing.T) {
-			request, err := http.NewRequestWithContext(within(t, time.Minute), http.MethodPost, server.URL+"/2015-03-31/functions/"+test.name+"/invocations", strings.NewReader(test.payload))
+			request, err := http.NewRequestWithContext(within(t, time.Minute), http.MethodPost,
+				server.URL+"/2015-03-31/functions/"+test.name+"/invocations", strings.NewReader(test.payload))
 			if err != nil {
 				t.Fatal(err)
 			}

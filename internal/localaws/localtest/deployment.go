@@ -17,7 +17,8 @@ func CloudFormation(t testing.TB) string {
 	t.Helper()
 	python := Tool(t, "python3", "https://www.python.org")
 	if exec.Command(python, "-c", "import boto3, moto.server, samtranslator").Run() != nil {
-		const why = "boto3, moto or aws-sam-translator is not installed, so this is NOT tested; to have them: pip install boto3 'moto[server]' aws-sam-translator"
+		const why = "boto3, moto or aws-sam-translator is not installed, so this is NOT tested; " +
+			"to have them: pip install boto3 'moto[server]' aws-sam-translator"
 		if os.Getenv("CI") == "true" {
 			t.Fatal(why)
 		}

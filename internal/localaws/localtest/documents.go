@@ -38,7 +38,8 @@ func document(t testing.TB, n queues.Notification) (d notify.Document) {
 	}
 	notifytest.Validate(t, []byte(n.Message))
 	var indented bytes.Buffer
-	if err := json.Indent(&indented, []byte(n.Message), "", "  "); err != nil || strings.TrimSpace(indented.String()) != strings.TrimSpace(n.Message) {
+	if err := json.Indent(&indented, []byte(n.Message), "", "  "); err != nil ||
+		strings.TrimSpace(indented.String()) != strings.TrimSpace(n.Message) {
 		t.Errorf("a notification does not read well in an e-mail (%v):\n%s", err, n.Message)
 	}
 

@@ -49,14 +49,15 @@ func Bootstrap(t testing.TB) string {
 	t.Helper()
 	root := Root(t)
 	built.once.Do(func() {
-		if built.err = showSources(root); built.err != nil {
+		if built.err = dependOnSources(root); built.err != nil {
 			return
 		}
 		if built.directory, built.err = os.MkdirTemp("", "bootstrap"); built.err != nil {
 			return
 		}
 		// make, so that the flags are those of the deployed function wherever they change.
-		build := exec.Command("make", "--no-print-directory", "-C", root, "build/bootstrap", "bootstrap="+filepath.Join(built.directory, "bootstrap"))
+		build := exec.Command("make", "--no-print-directory", "-C", root, "build/bootstrap",
+			"bootstrap="+filepath.Join(built.directory, "bootstrap"))
 		build.Env = withoutMake(os.Environ())
 		if output, err := build.CombinedOutput(); err != nil {
 			built.err = fmt.Errorf("build the function: %w\n%s", err, output)
@@ -68,9 +69,16 @@ func Bootstrap(t testing.TB) string {
 	return filepath.Join(built.directory, "bootstrap")
 }
 
-// showSources looks at all that the function is compiled from. go test keeps the result of a test while the files that the
-// test looked at are the same, and does not know that the function, another program, was one of them.
-func showSources(root string) error {
+// DependOnSources looks at all that programs are compiled from. go test keeps the result of a test while the files that the test
+// looked at are the same, and does not know what other programs, such as go list, have looked at for it.
+func DependOnSources(t testing.TB) {
+	t.Helper()
+	if err := dependOnSources(Root(t)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func dependOnSources(root string) error {
 	for _, directory := range []string{"cmd", "internal"} {
 		err := filepath.WalkDir(filepath.Join(root, directory), func(_ string, _ fs.DirEntry, err error) error { return err })
 		if err != nil {

@@ -33,7 +33,8 @@ func play(t *testing.T, alarms map[string]map[string]any, depth int) (*operator.
 	}
 	s := operator.New(operator.Options{
 		Stack: operator.Stack{
-			Name: "stack", ID: "arn:aws:cloudformation:eu-west-1:123456789012:stack/stack/1", Status: "CREATE_COMPLETE", Created: now.Add(-time.Hour),
+			Name: "stack", ID: "arn:aws:cloudformation:eu-west-1:123456789012:stack/stack/1", Status: "CREATE_COMPLETE",
+			Created:    now.Add(-time.Hour),
 			Parameters: map[string]string{"Images": "*"}, Outputs: map[string]string{"FunctionName": "f & g"}, Resources: resources, LogGroup: "log",
 		},
 		Now:   func() time.Time { return now },
@@ -55,7 +56,8 @@ func TestStacks(t *testing.T) {
 	}
 	stack := answer.Stacks[0]
 	if *stack.StackId != "arn:aws:cloudformation:eu-west-1:123456789012:stack/stack/1" || *stack.Outputs[0].OutputValue != "f & g" ||
-		*stack.Parameters[0].ParameterKey != "Images" || !stack.CreationTime.Equal(now.Add(-time.Hour)) || stack.StackStatus != "CREATE_COMPLETE" {
+		*stack.Parameters[0].ParameterKey != "Images" || !stack.CreationTime.Equal(now.Add(-time.Hour)) ||
+		stack.StackStatus != "CREATE_COMPLETE" {
 		t.Errorf("the stack is %+v", stack)
 	}
 	resources, err := client.ListStackResources(t.Context(), &cloudformation.ListStackResourcesInput{StackName: aws.String("stack")})
@@ -75,7 +77,8 @@ func TestStacks(t *testing.T) {
 func TestLog(t *testing.T) {
 	s, cfg := play(t, nil, 0)
 	for i, text := range []string{
-		`{"message":"run finished","trigger":"schedule","images":4}`, `{"message":"run finished: no image matches","trigger":"schedule","images":0}`,
+		`{"message":"run finished","trigger":"schedule","images":4}`,
+		`{"message":"run finished: no image matches","trigger":"schedule","images":0}`,
 		`{"message":"run finished","trigger":"request"}`, "no JSON, run finished",
 	} {
 		s.Log(now.Add(time.Duration(i)*time.Minute), "stream", text)
@@ -86,10 +89,11 @@ func TestLog(t *testing.T) {
 		found int
 		fails string
 	}{
-		"all":            {cloudwatchlogs.FilterLogEventsInput{}, 4, ""},
-		"from a time":    {cloudwatchlogs.FilterLogEventsInput{StartTime: aws.Int64(now.Add(time.Minute).UnixMilli())}, 3, ""},
-		"to a time":      {cloudwatchlogs.FilterLogEventsInput{EndTime: aws.Int64(now.UnixMilli())}, 1, ""},
-		"fields":         {cloudwatchlogs.FilterLogEventsInput{FilterPattern: aws.String(`{ $.message = "run finished*" && $.trigger = "schedule" }`)}, 2, ""},
+		"all":         {cloudwatchlogs.FilterLogEventsInput{}, 4, ""},
+		"from a time": {cloudwatchlogs.FilterLogEventsInput{StartTime: aws.Int64(now.Add(time.Minute).UnixMilli())}, 3, ""},
+		"to a time":   {cloudwatchlogs.FilterLogEventsInput{EndTime: aws.Int64(now.UnixMilli())}, 1, ""},
+		"fields": {cloudwatchlogs.FilterLogEventsInput{
+			FilterPattern: aws.String(`{ $.message = "run finished*" && $.trigger = "schedule" }`)}, 2, ""},
 		"a number":       {cloudwatchlogs.FilterLogEventsInput{FilterPattern: aws.String(`{ $.images = 4 }`)}, 1, ""},
 		"another number": {cloudwatchlogs.FilterLogEventsInput{FilterPattern: aws.String(`{ $.images != 4 }`)}, 1, ""},
 		"words":          {cloudwatchlogs.FilterLogEventsInput{FilterPattern: aws.String(`JSON finished`)}, 1, ""},
@@ -132,9 +136,11 @@ func TestMetrics(t *testing.T) {
 	line(time.Hour, "200")
 	s.Log(now, "stream", `{"message":"no metric"}`)
 	answer, err := cloudwatch.NewFromConfig(cfg).GetMetricStatistics(t.Context(), &cloudwatch.GetMetricStatisticsInput{
-		Namespace: aws.String("N"), MetricName: aws.String("ExportDuration"), Dimensions: []types.Dimension{{Name: aws.String("FunctionName"), Value: aws.String("f")}},
+		Namespace: aws.String("N"), MetricName: aws.String("ExportDuration"), Dimensions: []types.Dimension{{Name: aws.String("FunctionName"),
+			Value: aws.String("f")}},
 		StartTime: aws.Time(now.Add(-72 * time.Hour)), EndTime: &now, Period: aws.Int32(86400),
-		Statistics: []types.Statistic{types.StatisticSampleCount, types.StatisticSum, types.StatisticMinimum, types.StatisticMaximum, types.StatisticAverage},
+		Statistics: []types.Statistic{types.StatisticSampleCount, types.StatisticSum, types.StatisticMinimum, types.StatisticMaximum,
+			types.StatisticAverage},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -153,8 +159,10 @@ func millis(at time.Time) string { return strconv.FormatInt(at.UnixMilli(), 10) 
 func TestAlarms(t *testing.T) {
 	metric := func(more map[string]any) map[string]any {
 		alarm := map[string]any{
-			"AlarmDescription": "Something. More of it.", "Namespace": "AWS/Lambda", "MetricName": "Errors", "Dimensions": []any{map[string]any{"Name": "FunctionName", "Value": "f"}},
-			"Statistic": "Sum", "Period": "300", "EvaluationPeriods": 1, "Threshold": 1, "ComparisonOperator": "GreaterThanOrEqualToThreshold", "TreatMissingData": "notBreaching",
+			"AlarmDescription": "Something. More of it.", "Namespace": "AWS/Lambda", "MetricName": "Errors",
+			"Dimensions": []any{map[string]any{"Name": "FunctionName", "Value": "f"}},
+			"Statistic":  "Sum", "Period": "300", "EvaluationPeriods": 1, "Threshold": 1, "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+			"TreatMissingData": "notBreaching",
 		}
 		for key, value := range more {
 			alarm[key] = value
@@ -170,7 +178,8 @@ func TestAlarms(t *testing.T) {
 			}}},
 		},
 	}
-	queue := map[string]any{"Namespace": "AWS/SQS", "MetricName": "ApproximateNumberOfMessagesVisible", "Statistic": "Maximum", "Dimensions": []any{map[string]any{"Name": "QueueName", "Value": "failed"}}}
+	queue := map[string]any{"Namespace": "AWS/SQS", "MetricName": "ApproximateNumberOfMessagesVisible", "Statistic": "Maximum",
+		"Dimensions": []any{map[string]any{"Name": "QueueName", "Value": "failed"}}}
 	alarms := map[string]map[string]any{
 		"Errors": metric(nil), "Silent": metric(map[string]any{"TreatMissingData": "missing", "MetricName": "Throttles"}),
 		"Three": metric(map[string]any{"EvaluationPeriods": 3}), "Queue": metric(queue), "Night": night,

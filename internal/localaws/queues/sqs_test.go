@@ -265,9 +265,10 @@ func TestSQSLimits(t *testing.T) {
 		{"delay negative", sqs.SendMessageInput{MessageBody: aws.String("x"), DelaySeconds: -1}, "InvalidParameterValue"},
 		{"no such queue", sqs.SendMessageInput{MessageBody: aws.String("x"), QueueUrl: aws.String("https://example/none")},
 			"AWS.SimpleQueueService.NonExistentQueue"},
-		{"another type of attribute", sqs.SendMessageInput{MessageBody: aws.String("x"), MessageAttributes: map[string]types.MessageAttributeValue{
-			"a": {DataType: aws.String("Binary"), BinaryValue: []byte("b")},
-		}}, "InvalidParameterValue"},
+		{"another type of attribute", sqs.SendMessageInput{MessageBody: aws.String("x"),
+			MessageAttributes: map[string]types.MessageAttributeValue{
+				"a": {DataType: aws.String("Binary"), BinaryValue: []byte("b")},
+			}}, "InvalidParameterValue"},
 	}
 	for _, tt := range sendTests {
 		if tt.input.QueueUrl == nil {

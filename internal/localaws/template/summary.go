@@ -32,7 +32,8 @@ type output struct {
 // function's events.
 func (t *Template) Summary(physical Physical) (Summary, error) {
 	s := Summary{
-		Name: stackName, ID: fmt.Sprintf("arn:aws:cloudformation:%s:%s:stack/%s/51af3dc0-da77-11e4-872e-1234567db123", Region, AccountID, stackName),
+		Name: stackName, ID: fmt.Sprintf("arn:aws:cloudformation:%s:%s:stack/%s/51af3dc0-da77-11e4-872e-1234567db123", Region, AccountID,
+			stackName),
 		Parameters: maps.Clone(t.parameters), Outputs: map[string]string{}, Resources: map[string]Made{},
 	}
 	resolver := resolver{template: t, names: &names{template: t, physical: physical}}

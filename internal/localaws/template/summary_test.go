@@ -39,7 +39,8 @@ Outputs:
 		t.Fatal(err)
 	}
 	want := template.Summary{
-		Name: "appstream-ami-exporter", ID: "arn:aws:cloudformation:eu-west-1:123456789012:stack/appstream-ami-exporter/51af3dc0-da77-11e4-872e-1234567db123",
+		Name:       "appstream-ami-exporter",
+		ID:         "arn:aws:cloudformation:eu-west-1:123456789012:stack/appstream-ami-exporter/51af3dc0-da77-11e4-872e-1234567db123",
 		Parameters: map[string]string{"Name": "blue"},
 		Outputs:    map[string]string{"Colour": "navy is blue", "Url": "http://work"},
 		Resources: map[string]template.Made{

@@ -130,7 +130,8 @@ func TestTemplatePhysicalValues(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	wantQueue := template.Queue{
-		Name: "appstream-ami-exporter-Queue", URL: "http://127.0.0.1/Queue", ARN: "arn:aws:sqs:eu-west-1:123456789012:appstream-ami-exporter-Queue",
+		Name: "appstream-ami-exporter-Queue", URL: "http://127.0.0.1/Queue",
+		ARN:               "arn:aws:sqs:eu-west-1:123456789012:appstream-ami-exporter-Queue",
 		VisibilityTimeout: 30 * time.Second, RetentionPeriod: 4 * 24 * time.Hour,
 	}
 	if diff := cmp.Diff(map[string]template.Queue{"Queue": wantQueue}, stack.Queues); diff != "" {
@@ -159,10 +160,12 @@ func TestTemplateRefusesParameters(t *testing.T) {
 			t.Errorf("the error lacks %q:\n%v", want, err)
 		}
 	}
-	if _, err := loadTemplate(t, variablesTemplate("x"), map[string]string{"Size": "many"}); err == nil || !strings.Contains(err.Error(), `"many" is not a number`) {
+	if _, err := loadTemplate(t, variablesTemplate("x"), map[string]string{"Size": "many"}); err == nil ||
+		!strings.Contains(err.Error(), `"many" is not a number`) {
 		t.Errorf("got error %v", err)
 	}
-	if _, err := loadTemplate(t, "Parameters: {Name: {Type: String}}", nil); err == nil || !strings.Contains(err.Error(), "parameter Name has no default") {
+	if _, err := loadTemplate(t, "Parameters: {Name: {Type: String}}", nil); err == nil ||
+		!strings.Contains(err.Error(), "parameter Name has no default") {
 		t.Errorf("got error %v", err)
 	}
 }
@@ -174,20 +177,24 @@ func TestTemplateRefusesWhatItDoesNotKnow(t *testing.T) {
 		{"unknown reference", variablesTemplate("!Ref Nothing"), "Ref: there is no parameter or resource Nothing"},
 		{"unknown attribute", variablesTemplate("!GetAtt Queue.Colour"), `Queue is of type AWS::SQS::Queue; its attribute "Colour" is not known`},
 		{"resource that is not made", variablesTemplate("!Ref OffTopic"), "resource OffTopic is not made, condition IsOff does not hold"},
-		{"reference inside sub", variablesTemplate("!Sub 'a ${Nothing.Arn}'"), "Fn::Sub: ${Nothing.Arn}: Fn::GetAtt: there is no parameter or resource Nothing"},
+		{"reference inside sub", variablesTemplate("!Sub 'a ${Nothing.Arn}'"),
+			"Fn::Sub: ${Nothing.Arn}: Fn::GetAtt: there is no parameter or resource Nothing"},
 		{"unknown condition", variablesTemplate("!If [Never, a, b]"), "Fn::If: there is no condition Never"},
 		{"index out of range", variablesTemplate("!Select [2, [a, b]]"), `"2" is not the index of one of 2 items`},
 		{"list where text belongs", variablesTemplate("!Join [',', !Ref Name]"), "blue is not a list"},
 		{"key twice", variablesTemplate("x\n          V: y"), "line 25: the key V is there twice"},
 		{"merge key", variablesTemplate("x\n          <<: {W: y}"), "line 25: CloudFormation knows no merge keys"},
 		{"alias", "A: &a x\n" + variablesTemplate("*a"), "aliases are not supported"},
-		{"second function", variablesTemplate("x") + "  Gun: {Type: 'AWS::Serverless::Function', Properties: {Role: !GetAtt Role.Arn}}\n", "a second function"},
-		{"unknown event", variablesTemplate("x") + "      Events: {E: {Type: Kinesis, Properties: {}}}\n", `event E: the type "Kinesis" is not supported`},
+		{"second function", variablesTemplate("x") + "  Gun: {Type: 'AWS::Serverless::Function', Properties: {Role: !GetAtt Role.Arn}}\n",
+			"a second function"},
+		{"unknown event", variablesTemplate("x") + "      Events: {E: {Type: Kinesis, Properties: {}}}\n",
+			`event E: the type "Kinesis" is not supported`},
 		{"no function", "Resources: {Queue: {Type: 'AWS::SQS::Queue'}}", "the template has no AWS::Serverless::Function"},
 		{"globals", "Globals: {Function: {Timeout: 3}}", "Globals is not supported"},
 		{"circle of conditions", "Conditions: {A: !Not [!Condition B], B: !Not [!Condition A]}", "depends on itself"},
 		{"resource in a condition", "Conditions: {A: !Equals [!Ref Queue, x]}", "Queue is no parameter"},
-		{"resource with an unknown condition", "Resources: {Queue: {Type: 'AWS::SQS::Queue', Condition: A}}", "resource Queue: there is no condition A"},
+		{"resource with an unknown condition", "Resources: {Queue: {Type: 'AWS::SQS::Queue', Condition: A}}",
+			"resource Queue: there is no condition A"},
 		{"rule without an assertion", "Rules: {R: {Assertions: []}}", "rule R asserts nothing"},
 		{"rule about a resource", "Rules: {R: {Assertions: [{Assert: !Equals [!Ref Queue, x]}]}}", "Queue is no parameter"},
 		{"list parameter", "Parameters: {A: {Type: CommaDelimitedList, Default: a}}", `the type "CommaDelimitedList" is not supported`},

@@ -110,7 +110,8 @@ func TestLife(t *testing.T) {
 	}
 
 	copied := must(l.abroad.ec2.CopyImage(ctx, &sdkec2.CopyImageInput{
-		Name: aws.String("win-1"), SourceImageId: &id, SourceRegion: aws.String(home), ClientToken: aws.String("t"), CopyImageTags: aws.Bool(true),
+		Name: aws.String("win-1"), SourceImageId: &id, SourceRegion: aws.String(home), ClientToken: aws.String("t"),
+		CopyImageTags: aws.Bool(true),
 		TagSpecifications: []ec2types.TagSpecification{{ResourceType: "image", Tags: []ec2types.Tag{tag("source", id)}},
 			{ResourceType: "snapshot", Tags: []ec2types.Tag{mine}}},
 	}))(t)
