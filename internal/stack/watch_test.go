@@ -84,7 +84,8 @@ func watches(alarm map[string]any) string {
 	dimension := metric["Dimensions"].([]any)[0].(map[string]any)
 	operator := map[any]string{"GreaterThanOrEqualToThreshold": ">=", "LessThanThreshold": "<"}[alarm["ComparisonOperator"]]
 	return fmt.Sprintf("%s%v %v %v=%v %v %s %v, %v x %v s, missing %v", expression, metric["Namespace"], metric["MetricName"],
-		dimension["Name"], dimension["Value"], statistic, operator, alarm["Threshold"], alarm["EvaluationPeriods"], period, alarm["TreatMissingData"])
+		dimension["Name"], dimension["Value"], statistic, operator, alarm["Threshold"], alarm["EvaluationPeriods"], period,
+		alarm["TreatMissingData"])
 }
 
 func TestProjectAlarmsCanBeOff(t *testing.T) {
@@ -194,7 +195,8 @@ func TestProjectDashboard(t *testing.T) {
 				t.Errorf("%q is about the Region %q", widget.Properties.Title, widget.Properties.Region)
 			}
 			for _, other := range d.Widgets[:i] {
-				if widget.X < other.X+other.Width && other.X < widget.X+widget.Width && widget.Y < other.Y+other.Height && other.Y < widget.Y+widget.Height {
+				if widget.X < other.X+other.Width && other.X < widget.X+widget.Width &&
+					widget.Y < other.Y+other.Height && other.Y < widget.Y+widget.Height {
 					t.Errorf("%q covers %q", widget.Properties.Title, other.Properties.Title)
 				}
 			}
