@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strconv"
 	"time"
+	_ "time/tzdata" // provided.al2023 has been seen without the database of time zones
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"

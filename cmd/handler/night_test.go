@@ -169,8 +169,10 @@ func TestDocumentsOfAnExport(t *testing.T) {
 
 	task := a.AppStream.Tasks()[0]
 	tags := fmt.Sprintf(`{"Owner": "image", "Team": "Desktop", "Stage": "stack", "appstream-ami-exporter:image-arn": %q,
-		"appstream-ami-exporter:trigger": "schedule", "appstream-ami-exporter:trigger-id": %q}`,
-		imagePrefix+"base", scheduleID(a, scheduled))
+		"appstream-ami-exporter:trigger": "schedule", "appstream-ami-exporter:trigger-id": %q,
+		"appstream-ami-exporter:stack": "appstream-ami-exporter@eu-west-1", "appstream-ami-exporter:image-created": %q,
+		"appstream-ami-exporter:exported-at": "2026-11-23T02:00:00Z", "appstream-ami-exporter:ami-name": %q}`,
+		imagePrefix+"base", scheduleID(a, scheduled), made.Format(time.RFC3339), amiOf("base"))
 	// What both have in common; AppStream tells times to the millisecond.
 	common := func(d notify.Document) string {
 		if d.Time.Before(began) || d.Time.After(time.Now()) || d.Time.Location() != time.UTC {
@@ -233,12 +235,22 @@ func TestAMITagsAndDescription(t *testing.T) {
 				"appstream-ami-exporter:trigger-id": result.RequestID,
 				"appstream-ami-exporter:trigger":    "request",
 				"appstream-ami-exporter:image-arn":  imagePrefix + "base",
+
+				"appstream-ami-exporter:stack":         "appstream-ami-exporter@eu-west-1",
+				"appstream-ami-exporter:image-created": made.Format(time.RFC3339),
 			}
 			maps.Copy(want, test.imageTags)
 			amis := a.AppStream.AMIs()
 			if len(amis) != 1 {
 				t.Fatalf("%d AMIs", len(amis))
 			}
+			// The two that are of the time of the test.
+			want["appstream-ami-exporter:ami-name"] = amis[0].Name
+			exportedAt := amis[0].Tags["appstream-ami-exporter:exported-at"]
+			if at, err := time.Parse(time.RFC3339, exportedAt); err != nil || time.Since(at) > time.Hour || time.Since(at) < 0 {
+				t.Errorf("the AMI was exported at %q", exportedAt)
+			}
+			want["appstream-ami-exporter:exported-at"] = exportedAt
 			check(t, "tags of the AMI", want, amis[0].Tags)
 			check(t, "its description", "Before "+time.Now().UTC().Format("20060102")+" in eu-west-1, of 123456789012", amis[0].Description)
 			check(t, "the role that AppStream was told to use", a.Stack.Function.Environment["EXPORT_ROLE_ARN"],

@@ -14,6 +14,7 @@ import (
 // Config is the behaviour of one deployed stack.
 type Config struct {
 	Place              export.Place
+	Stack              string // <stack name>@<Region>; empty before the environment is updated to that of this version
 	ExportRoleARN      string
 	TopicARN           string
 	WorkQueueURL       string
@@ -26,6 +27,7 @@ type Config struct {
 	Description             export.Template
 	Tags                    map[string]string
 	CopyImageTags           bool
+	Zone                    *time.Location // of the dates in AMI names
 
 	WaitDeadline   time.Duration // how long an image may take to become available, or a limit may hold
 	ExportDeadline time.Duration // how long a task may run
@@ -52,13 +54,15 @@ func Variables() []Variable {
 		{"WORK_QUEUE_URL", "", "the URL of an SQS queue"},
 		{"DEAD_LETTER_QUEUE_URL", "", "the URL of an SQS queue"},
 		{"MAX_RECEIVE_COUNT", "1000", "a whole number from 10 to 1000"},
+		{"STACK", "", "the stack's name and Region, as name@Region"},
 		{"IMAGES", "*", "image names and patterns, separated by commas; a leading ! excludes"},
 		{"IMAGE_TAG", "", "Key=Value pairs, separated by commas; an image must have them all"},
 		{"REQUESTS_WITHIN_SELECTION", "false", "true or false"},
 		{"AMI_NAME_TEMPLATE", "{image}-{created}", "letters, digits, ( ) . - / _ and placeholders, {image} among them"},
 		{"AMI_DESCRIPTION_TEMPLATE", "AppStream image {image}, made {created}", "printable ASCII and placeholders, at most 255 characters"},
-		{"AMI_TAGS", "", "Key=Value pairs, separated by commas, at most 47"},
+		{"AMI_TAGS", "", "Key=Value pairs, separated by commas, at most 35"},
 		{"COPY_IMAGE_TAGS", "true", "true or false"},
+		{"SCHEDULE_TIMEZONE", "UTC", "the name of a time zone in the IANA database"},
 		{"WAIT_DEADLINE_HOURS", "72", "a whole number from 1 to 168"},
 		{"EXPORT_DEADLINE_HOURS", "72", "a whole number from 1 to 168"},
 		{"AWS_REGION", "", "the Region, which Lambda sets"},
@@ -97,6 +101,9 @@ func FromEnvironment(lookup func(string) (string, bool)) (Config, error) {
 	c.DeadLetterQueueURL = env.url("DEAD_LETTER_QUEUE_URL")
 	c.MaxReceiveCount = env.number("MAX_RECEIVE_COUNT", 10, 1000)
 
+	c.Stack = env.get("STACK")
+	env.problem("STACK", checkStack(c.Stack))
+
 	var err error
 	images, tag := SplitList(env.get("IMAGES")), env.pairs("IMAGE_TAG")
 	_, err = export.ParseSelection(images, nil)
@@ -113,7 +120,26 @@ func FromEnvironment(lookup func(string) (string, bool)) (Config, error) {
 	env.problem("AMI_TAGS", tags.CheckAll(c.Tags))
 	c.CopyImageTags = env.boolean("COPY_IMAGE_TAGS")
 
+	c.Zone, err = zone(env.get("SCHEDULE_TIMEZONE"))
+	env.problem("SCHEDULE_TIMEZONE", err)
+
 	c.WaitDeadline = time.Duration(env.number("WAIT_DEADLINE_HOURS", 1, longestDeadline)) * time.Hour
 	c.ExportDeadline = time.Duration(env.number("EXPORT_DEADLINE_HOURS", 1, longestDeadline)) * time.Hour
 	return c, errors.Join(env.problems...)
+}
+
+// zone is the time zone of that name. "Local", which Go knows as well, would be that of the machine.
+func zone(name string) (*time.Location, error) {
+	location, err := time.LoadLocation(name)
+	if err != nil || location == time.Local {
+		return nil, errors.New("there is no such time zone")
+	}
+	return location, nil
+}
+
+func checkStack(stack string) error {
+	if name, region, _ := strings.Cut(stack, "@"); stack != "" && (name == "" || region == "") {
+		return errors.New("it is not name@Region")
+	}
+	return tags.Check(tags.Stack, stack)
 }

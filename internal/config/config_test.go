@@ -57,7 +57,10 @@ func selection(t *testing.T, patterns []string, tag map[string]string) export.Se
 	return selection
 }
 
-var unexported = cmp.AllowUnexported(export.Selection{}, export.Template{})
+var unexported = cmp.Options{
+	cmp.AllowUnexported(export.Selection{}, export.Template{}),
+	cmp.Comparer(func(a, b *time.Location) bool { return a.String() == b.String() }),
+}
 
 func defaults(t *testing.T) config.Config {
 	return config.Config{
@@ -72,12 +75,17 @@ func defaults(t *testing.T) config.Config {
 		Description:        description(t, "AppStream image {image}, made {created}"),
 		Tags:               map[string]string{},
 		CopyImageTags:      true,
+		Zone:               time.UTC,
 		WaitDeadline:       72 * time.Hour,
 		ExportDeadline:     72 * time.Hour,
 	}
 }
 
 func TestFromEnvironment(t *testing.T) {
+	london, err := time.LoadLocation("Europe/London")
+	if err != nil {
+		t.Fatal(err)
+	}
 	tests := map[string]struct {
 		env    map[string]string
 		change func(*config.Config)
@@ -85,7 +93,8 @@ func TestFromEnvironment(t *testing.T) {
 		"defaults": {nil, func(*config.Config) {}},
 		"what is empty is not set": {map[string]string{
 			"MAX_RECEIVE_COUNT": "", "IMAGES": "", "IMAGE_TAG": "", "REQUESTS_WITHIN_SELECTION": "", "AMI_NAME_TEMPLATE": "",
-			"AMI_DESCRIPTION_TEMPLATE": "", "AMI_TAGS": "", "COPY_IMAGE_TAGS": "", "WAIT_DEADLINE_HOURS": "", "EXPORT_DEADLINE_HOURS": "",
+			"STACK": "", "AMI_DESCRIPTION_TEMPLATE": "", "AMI_TAGS": "", "COPY_IMAGE_TAGS": "", "SCHEDULE_TIMEZONE": "",
+			"WAIT_DEADLINE_HOURS": "", "EXPORT_DEADLINE_HOURS": "",
 		}, func(*config.Config) {}},
 		"everything": {map[string]string{
 			"EXPORT_ROLE_ARN":           "arn:aws-us-gov:iam::210987654321:role/R",
@@ -94,6 +103,8 @@ func TestFromEnvironment(t *testing.T) {
 			"DEAD_LETTER_QUEUE_URL":     "http://localhost:4100/dead",
 			"AWS_REGION":                "us-gov-west-1",
 			"MAX_RECEIVE_COUNT":         "10",
+			"STACK":                     "exporter@us-gov-west-1",
+			"SCHEDULE_TIMEZONE":         "Europe/London",
 			"IMAGES":                    "prod-*, win2022-base ,!prod-test,",
 			"IMAGE_TAG":                 "Backup=yes,Team=a=b",
 			"REQUESTS_WITHIN_SELECTION": "true",
@@ -111,6 +122,8 @@ func TestFromEnvironment(t *testing.T) {
 				WorkQueueURL:       "http://localhost:4100/work",
 				DeadLetterQueueURL: "http://localhost:4100/dead",
 				MaxReceiveCount:    10,
+				Stack:              "exporter@us-gov-west-1",
+				Zone:               london,
 				Selection: selection(t, []string{"prod-*", "win2022-base", "!prod-test"},
 					map[string]string{"Backup": "yes", "Team": "a=b"}),
 				RequestsWithinSelection: true,
@@ -191,6 +204,13 @@ func TestBadValues(t *testing.T) {
 		{"AMI_TAGS", "a?=1", `"a?" is not a tag key`},
 		{"AMI_TAGS", strings.Join(manyTags, ","), "48 tags are too many"},
 		{"COPY_IMAGE_TAGS", "0", "it is neither"},
+		{"STACK", "exporter", "it is not name@Region"},
+		{"STACK", "@eu-west-1", "it is not name@Region"},
+		{"STACK", "exporter@", "it is not name@Region"},
+		{"STACK", "ex*porter@eu-west-1", "has a value that is not allowed"},
+		{"SCHEDULE_TIMEZONE", "Europe/Atlantis", "there is no such time zone"},
+		{"SCHEDULE_TIMEZONE", "Local", "there is no such time zone"},
+		{"SCHEDULE_TIMEZONE", "../etc", "there is no such time zone"},
 		{"WAIT_DEADLINE_HOURS", "0", "it is out of range"},
 		{"WAIT_DEADLINE_HOURS", "169", "it is out of range"},
 		{"WAIT_DEADLINE_HOURS", "1.5", "it is not a whole number"},
@@ -244,7 +264,7 @@ func TestEveryProblemAtOnce(t *testing.T) {
 	bad := map[string]string{
 		"EXPORT_ROLE_ARN": "role", "TOPIC_ARN": "topic", "WORK_QUEUE_URL": "queue", "DEAD_LETTER_QUEUE_URL": "dead",
 		"MAX_RECEIVE_COUNT": "x", "IMAGES": "-", "IMAGE_TAG": "x", "REQUESTS_WITHIN_SELECTION": "x", "AMI_NAME_TEMPLATE": "x",
-		"AMI_DESCRIPTION_TEMPLATE": "{x}", "AMI_TAGS": "x",
+		"AMI_DESCRIPTION_TEMPLATE": "{x}", "AMI_TAGS": "x", "STACK": "x", "SCHEDULE_TIMEZONE": "x",
 		"COPY_IMAGE_TAGS": "x", "WAIT_DEADLINE_HOURS": "x", "EXPORT_DEADLINE_HOURS": "x", "AWS_REGION": "",
 	}
 	_, err := read(bad)
@@ -333,7 +353,7 @@ func FuzzFromEnvironment(f *testing.F) {
 			}
 			return
 		}
-		if len(c.Tags) > 47 {
+		if len(c.Tags) > 35 {
 			t.Errorf("%d tags leave no room for our own", len(c.Tags))
 		}
 		for key, value := range c.Tags {

@@ -35,6 +35,7 @@ type Decision struct {
 	AMIName   string
 	Reason    string
 	Awaits    Awaited // with Wait
+	Unread    bool    // with Wait: the image was not looked at in this run
 	Hint      string  // with Reject: what an administrator can do
 	Code      string  // with Reject: AppStream's error code, where it refused
 	Message   string  // with Reject: AppStream's own words, where it refused

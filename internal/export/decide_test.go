@@ -65,7 +65,7 @@ func selected(t testing.TB, patterns []string, tag map[string]string) Selection 
 }
 
 func remembered(tasks ...Task) *history {
-	past := newHistory(nightly)
+	past := newHistory(nightly, "exporter@eu-west-1")
 	for _, task := range tasks {
 		past.add(task)
 	}

@@ -6,6 +6,7 @@ import "appstream-ami-exporter/internal/trigger"
 // little that the plan asks for, and a whole task only where it is the trigger's own.
 type history struct {
 	trigger   trigger.Trigger
+	stack     string
 	running   int // tasks that run, of whomever
 	byAMIName map[string]record
 	// own is what this very trigger started, by the image's ARN: should the name template have been changed between two
@@ -26,8 +27,8 @@ type liveTask struct {
 	completed bool
 }
 
-func newHistory(t trigger.Trigger) *history {
-	return &history{trigger: t, byAMIName: map[string]record{}, own: map[string]*Task{}}
+func newHistory(t trigger.Trigger, stack string) *history {
+	return &history{trigger: t, stack: stack, byAMIName: map[string]record{}, own: map[string]*Task{}}
 }
 
 func (h *history) add(task Task) {
@@ -43,7 +44,7 @@ func (h *history) add(task Task) {
 	}
 	h.byAMIName[task.AMIName] = r
 	// Of two twins of one trigger the live one counts; the other is no failure.
-	if task.StartedBy(h.trigger) && (h.own[task.ImageARN] == nil || task.live()) {
+	if startedBy(task, h.trigger, h.stack) && (h.own[task.ImageARN] == nil || task.live()) {
 		h.own[task.ImageARN] = &task
 	}
 }

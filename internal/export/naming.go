@@ -45,18 +45,20 @@ type Template struct {
 }
 
 // values are what the placeholders stand for. Date and time are the trigger's, so that a redelivery
-// makes the same name.
+// makes the same name. The date is that in the stack's time zone, as people who set the schedule count the nights: in UTC the
+// nights of a zone that is ahead of it would have the dates of the days before, and where its clocks change two could have one.
 type values struct {
 	image   string
 	created time.Time
 	trigger time.Time
+	zone    *time.Location
 	place   Place
 }
 
 var placeholders = map[string]func(values) string{
 	"{image}":   func(v values) string { return v.image },
 	"{created}": func(v values) string { return v.created.UTC().Format(timeForm) },
-	"{date}":    func(v values) string { return v.trigger.UTC().Format(dateForm) },
+	"{date}":    func(v values) string { return v.trigger.In(v.zone).Format(dateForm) },
 	"{time}":    func(v values) string { return v.trigger.UTC().Format(timeForm) },
 	"{region}":  func(v values) string { return v.place.Region },
 	"{account}": func(v values) string { return v.place.Account },

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"appstream-ami-exporter/internal/trigger"
 )
 
 // amiNamePattern is AppStream's.
@@ -25,7 +27,7 @@ var (
 )
 
 func valuesOf(image string) values {
-	return values{image: image, created: created, trigger: due, place: place}
+	return values{image: image, created: created, trigger: due, zone: time.UTC, place: place}
 }
 
 func nameTemplate(t testing.TB, text string) Template {
@@ -86,7 +88,7 @@ func TestNameIsTheKey(t *testing.T) {
 	for what, name := range map[string]string{
 		"an image":           nameTemplate(t, overflow).name(valuesOf(long + "1")),
 		"another image":      nameTemplate(t, overflow).name(valuesOf(long + "2")),
-		"made anew":          nameTemplate(t, overflow).name(values{long + "1", created.Add(time.Second), due, place}),
+		"made anew":          nameTemplate(t, overflow).name(values{long + "1", created.Add(time.Second), due, time.UTC, place}),
 		"with another end":   nameTemplate(t, overflow+"y").name(valuesOf(long + "1")),
 		"short":              nameTemplate(t, "{image}").name(valuesOf("a")),
 		"another short":      nameTemplate(t, "{image}").name(valuesOf("b")),
@@ -97,7 +99,7 @@ func TestNameIsTheKey(t *testing.T) {
 		}
 		distinct[name] = what
 	}
-	later := values{image: long, created: created.UTC(), trigger: due.UTC(), place: place}
+	later := values{image: long, created: created.UTC(), trigger: due.UTC(), zone: time.UTC, place: place}
 	if first, again := nameTemplate(t, overflow).name(valuesOf(long)), nameTemplate(t, overflow).name(later); first != again {
 		t.Errorf("the same moment in two time zones makes %q and %q", first, again)
 	}
@@ -206,7 +208,7 @@ func FuzzName(f *testing.F) {
 		if unix < -62135596800 || unix > 253402300799 || !imageNamePattern.MatchString(image) {
 			t.Skip() // AppStream has no such images
 		}
-		v := values{image: image, created: time.Unix(unix, 0), trigger: time.Unix(unix, 0).UTC(), place: place}
+		v := values{image: image, created: time.Unix(unix, 0), trigger: time.Unix(unix, 0).UTC(), zone: time.UTC, place: place}
 		name := template.name(v)
 		if !amiNamePattern.MatchString(name) || CheckAMIName(name) != nil {
 			t.Errorf("AppStream does not take the AMI name %q", name)
@@ -278,4 +280,28 @@ func FuzzDescription(f *testing.F) {
 			t.Errorf("%q is not known as a description of the same template", description)
 		}
 	})
+}
+
+// Five nights have five dates in the zone in which they are counted. In UTC the clock change of spring gives two of them one date.
+func TestDateIsThatOfTheZone(t *testing.T) {
+	t.Parallel()
+	london, err := time.LoadLocation("Europe/London")
+	if err != nil {
+		t.Fatal(err)
+	}
+	distinct := map[*time.Location]map[string]bool{london: {}, time.UTC: {}}
+	for day := 26; day <= 30; day++ { // summer time began on 29 March 2026
+		night := time.Date(2026, 3, day, 0, 30, 0, 0, london)
+		for zone, names := range distinct {
+			order := Order{Trigger: trigger.Trigger{Time: night.UTC()}, Name: nameTemplate(t, "{image}-{date}"), Zone: zone}
+			names[order.amiNameFor(win(), place)] = true
+		}
+	}
+	if len(distinct[london]) != 5 || len(distinct[time.UTC]) != 4 {
+		t.Errorf("names = %v", distinct)
+	}
+	if got := (Order{Trigger: nightly, Name: nameTemplate(t, "{image}-{date}-{time}")}).amiNameFor(win(), place); got !=
+		"win-20261122-20261122T233000Z" {
+		t.Errorf("without a zone the name is %s", got)
+	}
 }

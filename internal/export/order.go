@@ -1,6 +1,11 @@
 package export
 
-import "appstream-ami-exporter/internal/trigger"
+import (
+	"cmp"
+	"time"
+
+	"appstream-ami-exporter/internal/trigger"
+)
 
 // Order is one trigger's intention, complete: which images, and what their AMIs are to be like.
 type Order struct {
@@ -14,6 +19,7 @@ type Order struct {
 	Name          Template
 	CustomAMIName bool // AMIName or Name is the request's own, not the stack's
 	Description   Template
+	Zone          *time.Location // of the dates in names; nil is UTC
 	StackTags     map[string]string
 	RequestTags   map[string]string
 	CopyTags      bool // the image's own tags go to the AMI
@@ -32,7 +38,7 @@ func (o Order) amiNameFor(image Image, place Place) string {
 }
 
 func (o Order) values(image Image, place Place) values {
-	return values{image: image.Name, created: image.Created, trigger: o.Trigger.Time, place: place}
+	return values{image: image.Name, created: image.Created, trigger: o.Trigger.Time, zone: cmp.Or(o.Zone, time.UTC), place: place}
 }
 
 // tellsCreation tells whether the AMI's name or description says when the image was made.

@@ -65,7 +65,7 @@ func (e *Exporter) runRest(ctx context.Context, order Order, report func(Decisio
 		wait = halted
 	}
 	for _, name := range names {
-		report(Decision{Action: Wait, ImageName: name, Reason: wait.reason, Awaits: wait.awaits})
+		report(Decision{Action: Wait, ImageName: name, Reason: wait.reason, Awaits: wait.awaits, Unread: true})
 	}
 	return r.conclude(ctx), nil
 }

@@ -11,6 +11,7 @@ import (
 type Exporter struct {
 	AppStream AppStream
 	Place     Place
+	Stack     string // whose exports these are, <stack name>@<Region>; empty where the environment is older than the code
 	RoleARN   string // the role with which AppStream makes the AMI
 	Now       func() time.Time
 	Warn      func(ctx context.Context, message string, args ...any) // slog's signature

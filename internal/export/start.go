@@ -17,16 +17,17 @@ func (r *run) start(ctx context.Context, c *candidate) (Task, *Refusal) {
 	if !r.order.CopyTags {
 		copied = nil
 	}
-	tags, dropped := amiTags(copied, r.order.StackTags, r.order.RequestTags, r.order.Trigger, c.imageARN)
+	own := r.order.ownTags(r.Stack, c.image, c.imageARN, c.AMIName)
+	merged, dropped := amiTags(own, r.order.RequestTags, r.order.StackTags, copied)
 	if len(dropped) > 0 {
-		r.Warn(ctx, "the AMI cannot have more than 50 tags, some are left out", "imageName", c.ImageName, "amiName", c.AMIName, "left",
-			dropped)
+		r.Warn(ctx, "the AMI has no room for all the tags, some are left out",
+			"imageName", c.ImageName, "amiName", c.AMIName, "left", dropped)
 	}
 	input := &appstream.CreateExportImageTaskInput{
 		ImageName:         aws.String(c.ImageName),
 		AmiName:           aws.String(c.AMIName),
 		IamRoleArn:        aws.String(r.RoleARN),
-		TagSpecifications: tags,
+		TagSpecifications: merged,
 	}
 	if description := r.order.Description.description(r.order.values(c.image, r.Place)); description != "" {
 		input.AmiDescription = aws.String(description)
@@ -40,7 +41,7 @@ func (r *run) start(ctx context.Context, c *candidate) (Task, *Refusal) {
 	}
 	task := toTask(*reply.ExportImageTask)
 	if task.Tags == nil {
-		task.Tags = maps.Clone(tags)
+		task.Tags = maps.Clone(merged)
 	}
 	return task, nil
 }
@@ -58,12 +59,12 @@ func (r *run) conclude(ctx context.Context) Capacity {
 	if capacity.Limit < r.history.running {
 		capacity.Limit = 0 // more ran than it allows, so it was raised
 	}
-	if len(r.unsure) == 0 {
-		return capacity
-	}
-	now, err := r.readHistory(ctx, r.order.Trigger, r.order.Only)
-	if err == nil {
-		capacity.Running = now.running
+	var now *history
+	var err error
+	if slices.ContainsFunc(r.unsure, failedStart.needsLook) {
+		if now, err = r.readHistory(ctx, r.order.Trigger, r.order.Only); err == nil {
+			capacity.Running = now.running
+		}
 	}
 	if slices.ContainsFunc(r.unsure, failedStart.noRoom) {
 		capacity.Limit = capacity.Running
@@ -73,6 +74,9 @@ func (r *run) conclude(ctx context.Context) Capacity {
 	}
 	return capacity
 }
+
+// needsLook tells whether the tasks say more about it. After a throttle they do not: nothing was made, and no limit was reached.
+func (f failedStart) needsLook() bool { return f.refusal.kind != limited || f.noRoom() }
 
 // noRoom tells whether it was refused since as many exports run as AppStream allows.
 func (f failedStart) noRoom() bool { return f.refusal.Code == limitExceeded }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -35,6 +36,11 @@ func ours() map[string]string {
 		"appstream-ami-exporter:trigger-id": "nightly@2026-11-23T02:00:00Z",
 		"appstream-ami-exporter:trigger":    "schedule",
 		"appstream-ami-exporter:image-arn":  "arn:aws:appstream:eu-west-1:123456789012:image/win",
+
+		"appstream-ami-exporter:stack":         "exporter@eu-west-1",
+		"appstream-ami-exporter:image-created": "2026-11-20T10:15:00Z",
+		"appstream-ami-exporter:exported-at":   "2026-11-22T23:30:00Z",
+		"appstream-ami-exporter:ami-name":      winAMI,
 	}
 }
 
@@ -50,6 +56,21 @@ func many(prefix string, count int) map[string]string {
 		tags[fmt.Sprintf("%s%02d", prefix, i)] = prefix
 	}
 	return tags
+}
+
+// Where an AMI comes from is told as far as it is known.
+func TestOwnTags(t *testing.T) {
+	order := Order{Trigger: nightly}
+	if diff := cmp.Diff(ours(), order.ownTags("exporter@eu-west-1", win(), winARN, winAMI)); diff != "" {
+		t.Errorf("tags (-want +got):\n%s", diff)
+	}
+	bare := ours()
+	delete(bare, tags.Stack)
+	delete(bare, tags.ImageCreated)
+	bare[tags.AMIName] = tags.Marker("win(1)")
+	if diff := cmp.Diff(bare, order.ownTags("", win(func(i *Image) { i.Created = time.Time{} }), winARN, "win(1)")); diff != "" {
+		t.Errorf("tags where little is known (-want +got):\n%s", diff)
+	}
 }
 
 func TestAMITags(t *testing.T) {
@@ -72,18 +93,18 @@ func TestAMITags(t *testing.T) {
 		"what we keep is not copied": {
 			map[string]string{tags.AMIName: "old", tags.AMIID: "ami-1", tags.TriggerID: "old", "appstream-ami-exporter:new": "x"},
 			map[string]string{tags.Trigger: "forged"}, map[string]string{tags.ImageARN: "forged"}, ours(), nil},
-		"50 fit":                  {many("i", 47), nil, nil, with(ours(), many("i", 47)), nil},
-		"the image's last do not": {many("i", 50), nil, nil, with(ours(), many("i", 47)), []string{"i47", "i48", "i49"}},
-		"the image's give way first": {many("i", 10), many("s", 30), many("r", 10),
-			with(with(with(ours(), many("r", 10)), many("s", 30)), many("i", 7)), []string{"i07", "i08", "i09"}},
-		"then the stack's": {many("i", 1), many("s", 10), many("r", 40),
-			with(with(ours(), many("r", 40)), many("s", 7)), []string{"s07", "s08", "s09", "i00"}},
-		"one of the image's own, replaced, needs no room": {map[string]string{"r00": "image"}, nil, many("r", 47),
-			with(ours(), many("r", 47)), nil},
+		"as many as leave room for eight later": {many("i", 35), nil, nil, with(ours(), many("i", 35)), nil},
+		"the image's last do not":               {many("i", 38), nil, nil, with(ours(), many("i", 35)), []string{"i35", "i36", "i37"}},
+		"the image's give way first": {many("i", 10), many("s", 20), many("r", 8),
+			with(with(with(ours(), many("r", 8)), many("s", 20)), many("i", 7)), []string{"i07", "i08", "i09"}},
+		"then the stack's": {many("i", 1), many("s", 10), many("r", 28),
+			with(with(ours(), many("r", 28)), many("s", 7)), []string{"s07", "s08", "s09", "i00"}},
+		"one of the image's own, replaced, needs no room": {map[string]string{"r00": "image"}, nil, many("r", 35),
+			with(ours(), many("r", 35)), nil},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, left := amiTags(test.image, test.stack, test.request, nightly, place.ImageARN("win"))
+			got, left := amiTags(ours(), test.request, test.stack, test.image)
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("tags (-want +got):\n%s", diff)
 			}
@@ -109,8 +130,8 @@ func FuzzTags(f *testing.F) {
 		if tags.CheckAll(stack) != nil || tags.CheckAll(request) != nil {
 			return // refused before it comes to tags
 		}
-		tags, left := amiTags(image, stack, request, nightly, place.ImageARN("win"))
-		if len(tags) < 3 || len(tags) > 50 {
+		tags, left := amiTags(ours(), request, stack, image)
+		if len(tags) < 7 || len(tags) > 42 {
 			t.Errorf("%d tags", len(tags))
 		}
 		for key, value := range tags {

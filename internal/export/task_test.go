@@ -1,9 +1,13 @@
 package export
 
 import (
+	"maps"
 	"strings"
 	"testing"
 	"time"
+
+	"appstream-ami-exporter/internal/tags"
+	"appstream-ami-exporter/internal/trigger"
 )
 
 func TestEnded(t *testing.T) {
@@ -81,6 +85,9 @@ func TestHistory(t *testing.T) {
 			want{live: "task-EXPORTING"}},
 		"without tags it is nobody's": {[]Task{exportTask("EXPORTING", func(task *Task) { task.Tags = nil })},
 			want{live: "task-EXPORTING"}},
+		"another stack's of one event": {[]Task{exportTask("EXPORTING", own, ofStack("other@eu-west-1"))}, want{live: "task-EXPORTING"}},
+		"the own stack's": {[]Task{exportTask("EXPORTING", own, ofStack("exporter@eu-west-1"))},
+			want{live: "task-EXPORTING", own: "task-EXPORTING"}},
 		"the own under another name": {[]Task{exportTask("EXPORTING", own, called("old"), id("mine"))}, want{own: "mine"}},
 		"own twins under another name": {[]Task{exportTask("FAILED", own, called("old"), id("dead")),
 			exportTask("EXPORTING", own, called("old"), id("alive"))}, want{own: "alive"}},
@@ -103,6 +110,41 @@ func TestHistory(t *testing.T) {
 				t.Errorf("history = %+v, want %+v", got, test.want)
 			}
 		})
+	}
+}
+
+// ofStack has a task name its stack, beside the tags that it has.
+func ofStack(stack string) func(*Task) {
+	return func(task *Task) {
+		task.Tags = maps.Clone(task.Tags)
+		task.Tags[tags.Stack] = stack
+	}
+}
+
+// A task is a stack's own by trigger and stack. Before the environment is updated the function does not know its stack, and tasks
+// of earlier versions do not tell theirs.
+func TestStarted(t *testing.T) {
+	for _, test := range []struct {
+		stack, told string
+		want        bool
+	}{
+		{"a@eu-west-1", "a@eu-west-1", true},
+		{"a@eu-west-1", "b@eu-west-1", false},
+		{"a@eu-west-1", "a@eu-west-2", false},
+		{"a@eu-west-1", "", true},
+		{"", "a@eu-west-1", true},
+	} {
+		task := exportTask("EXPORTING", own)
+		if test.told != "" {
+			task = exportTask("EXPORTING", own, ofStack(test.told))
+		}
+		exporter := &Exporter{Stack: test.stack}
+		if got := exporter.Started(task, nightly); got != test.want {
+			t.Errorf("%+v: %v", test, got)
+		}
+		if exporter.Started(task, trigger.Trigger{ID: "another"}) {
+			t.Errorf("%+v: another trigger's", test)
+		}
 	}
 }
 

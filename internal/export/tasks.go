@@ -49,14 +49,24 @@ func (e *Exporter) FindTwin(ctx context.Context, of Task) (twin Task, found bool
 	return twin, found, err
 }
 
-// StartedBy tells whether the task is one that this very trigger started.
-func (t Task) StartedBy(by trigger.Trigger) bool { return t.Tags[tags.TriggerID] == by.ID }
+// Started tells whether the task is one that this very trigger started. Several stacks may be sent one event, so the stack has to
+// agree as well; tasks of earlier versions do not name theirs.
+func (e *Exporter) Started(task Task, by trigger.Trigger) bool { return startedBy(task, by, e.Stack) }
+
+func startedBy(task Task, by trigger.Trigger, stack string) bool {
+	return task.Tags[tags.TriggerID] == by.ID && task.of(stack)
+}
+
+// of tells whether the task may be one of the stack's.
+func (t Task) of(stack string) bool {
+	return stack == "" || t.Tags[tags.Stack] == "" || t.Tags[tags.Stack] == stack
+}
 
 // readHistory reads all export tasks. They are not filtered: AppStream documents no names of filters. A list need not tell a task's
 // tags, by which a trigger knows what it has started: such a task is read again, but for one of an image that is not among names,
 // where there are any.
 func (e *Exporter) readHistory(ctx context.Context, t trigger.Trigger, names []string) (*history, error) {
-	read := newHistory(t)
+	read := newHistory(t, e.Stack)
 	wanted := setOf(names)
 	var unclear []Task
 	err := e.eachTask(ctx, func(task Task) {

@@ -67,13 +67,15 @@ func New(d Dependencies) (*Handler, error) {
 		return nil, err
 	}
 	return &Handler{
-		config:   c,
-		exporter: &export.Exporter{AppStream: d.AppStream, Place: c.Place, RoleARN: c.ExportRoleARN, Now: d.Now, Warn: d.Log.WarnContext},
-		topic:    notify.Topic{SNS: d.SNS, ARN: c.TopicARN},
-		queue:    work.Queue{SQS: d.SQS, URL: c.WorkQueueURL, DeadLetterURL: c.DeadLetterQueueURL},
-		now:      d.Now,
-		log:      d.Log,
-		metrics:  &metrics.Recorder{Out: d.Metrics, Function: d.Function, Now: d.Now},
+		config: c,
+		exporter: &export.Exporter{
+			AppStream: d.AppStream, Place: c.Place, Stack: c.Stack, RoleARN: c.ExportRoleARN, Now: d.Now, Warn: d.Log.WarnContext,
+		},
+		topic:   notify.Topic{SNS: d.SNS, ARN: c.TopicARN},
+		queue:   work.Queue{SQS: d.SQS, URL: c.WorkQueueURL, DeadLetterURL: c.DeadLetterQueueURL},
+		now:     d.Now,
+		log:     d.Log,
+		metrics: &metrics.Recorder{Out: d.Metrics, Function: d.Function, Now: d.Now},
 	}, nil
 }
 

@@ -20,6 +20,7 @@ func (h *Handler) newOrder(t trigger.Trigger, request work.Request) (export.Orde
 		Limit:         request.Limit,
 		Name:          c.Name,
 		Description:   c.Description,
+		Zone:          c.Zone,
 		StackTags:     c.Tags,
 		RequestTags:   spec.Tags,
 		AMIName:       spec.AMIName,

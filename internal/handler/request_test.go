@@ -502,7 +502,7 @@ func TestMoreThanOneMessageHolds(t *testing.T) {
 		})
 	}
 	tags := map[string]string{}
-	for i := range 47 {
+	for i := range 35 {
 		tags[fmt.Sprintf("%0128d", i)] = fmt.Sprintf("%0256d", i)
 	}
 	named, err := json.Marshal(trigger.Spec{Images: names, Tags: tags})
@@ -560,7 +560,7 @@ func TestLargestRequest(t *testing.T) {
 		return tags
 	}
 	ask := trigger.Spec{
-		Images: names, Tag: tags(50), Tags: tags(47),
+		Images: names, Tag: tags(50), Tags: tags(35),
 		AMINameTemplate: "{image}" + strings.Repeat("x", 1017), AMIDescription: strings.Repeat("&", 255), // \u0026 in JSON
 	}
 	for i := range 190 {
@@ -679,4 +679,32 @@ func TestOneOddImageDoesNotTakeTheRoom(t *testing.T) {
 	check(t, "tasks", 2, len(n.stream.Tasks()))
 	queued := n.queued()
 	check(t, "what is left", []string{"a"}, queued[len(queued)-1].Request.Only)
+}
+
+// Two stacks that are sent one event have one trigger id. Only the one that started the export tells of it and follows it.
+func TestTwoStacksOfOneEvent(t *testing.T) {
+	t.Parallel()
+	const ready = `{"source":"pipeline","id":"e-1","time":"2026-11-23T02:00:00Z","detail-type":"AppStream Image Ready",` +
+		`"detail":{"imageName":"base"}}`
+	n := newNight(t)
+	n.put("base")
+	as := func(stack string) { n.with(func(d *handler.Dependencies) { d.Config.Stack = stack }) }
+	for _, test := range []struct {
+		stack      string
+		told, sent int // in all
+	}{
+		{"one@eu-west-1", 1, 1},
+		{"two@eu-west-1", 1, 1},
+		{"one@eu-west-1", 2, 2}, // delivered again: nobody can know whether it was told
+		{"two@eu-west-1", 2, 2},
+		{"", 3, 3}, // the environment is not updated yet
+	} {
+		as(test.stack)
+		_, err := n.invoke(ready)
+		n.must(err)
+		check(t, "told after "+test.stack, test.told, len(n.documents()))
+		check(t, "watches after "+test.stack, test.sent, len(n.queued()))
+	}
+	check(t, "tasks", 1, len(n.stream.Tasks()))
+	check(t, "stack of the task", "one@eu-west-1", n.stream.Tasks()[0].Tags["appstream-ami-exporter:stack"])
 }

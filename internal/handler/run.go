@@ -17,7 +17,9 @@ func (h *Handler) run(ctx context.Context, order export.Order) (*tally, error) {
 	tally := &tally{}
 	// Announcing uses the whole of the invocation's time, starting only what the reserve leaves.
 	capacity, err := h.exporter.Run(starting, order, func(d export.Decision) {
-		h.logDecision(ctx, order, d)
+		if !d.Unread { // of hundreds that wait for room, every minute, the number says enough
+			h.logDecision(ctx, order, d)
+		}
 		tally.add(d, order.Trigger)
 		if order.DryRun {
 			return

@@ -98,7 +98,7 @@ func (h *Handler) handleFailed(ctx context.Context, item work.Item, task export.
 	case err != nil && !phase.givesUpOn(err):
 		log.WarnContext(ctx, "the task failed, and it cannot be seen whether it has a twin", "reason", err.Error())
 		return false
-	case found && twin.StartedBy(item.Trigger):
+	case found && h.exporter.Started(twin, item.Trigger):
 		if err := h.announceStart(ctx, item.Trigger, item.Watch.ImageName, twin, item.Watch.CustomAMIName); err != nil {
 			log.ErrorContext(ctx, "the watch comes again to follow the task's twin", "twin", twin.ID, "error", err.Error())
 			return false

@@ -108,6 +108,7 @@ var wantFunction = object{
 	"Environment": object{"Variables": object{
 		"IMAGES": "prod-*", "IMAGE_TAG": "Backup=yes", "REQUESTS_WITHIN_SELECTION": "true", "AMI_NAME_TEMPLATE": "x-{image}",
 		"AMI_DESCRIPTION_TEMPLATE": "Made {created}", "AMI_TAGS": "Team=Desktop", "COPY_IMAGE_TAGS": "false",
+		"SCHEDULE_TIMEZONE": "Europe/Dublin", "STACK": "appstream-ami-exporter@eu-west-1",
 		"WAIT_DEADLINE_HOURS": "24", "EXPORT_DEADLINE_HOURS": "48",
 		"EXPORT_ROLE_ARN": projectRoles + "ExportRole", "TOPIC_ARN": ownTopic,
 		"WORK_QUEUE_URL": queueURL + "WorkQueue", "DEAD_LETTER_QUEUE_URL": queueURL + "DeadLetterQueue", "MAX_RECEIVE_COUNT": "1000",

@@ -51,6 +51,8 @@ func TestProjectFunction(t *testing.T) {
 			"IMAGE_TAG":                 "",
 			"MAX_RECEIVE_COUNT":         "1000",
 			"REQUESTS_WITHIN_SELECTION": "false",
+			"SCHEDULE_TIMEZONE":         "UTC",
+			"STACK":                     "appstream-ami-exporter@eu-west-1",
 			"TOPIC_ARN":                 "arn:aws:sns:eu-west-1:123456789012:appstream-ami-exporter-Topic",
 			"WAIT_DEADLINE_HOURS":       "72",
 			"WORK_QUEUE_URL":            queues + "WorkQueue",

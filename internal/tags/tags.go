@@ -15,6 +15,9 @@ const (
 	// On the image, once its export has completed: the Marker of the AMI's name, and the AMI.
 	AMIName = "appstream-ami-exporter:ami-name"
 	AMIID   = "appstream-ami-exporter:ami-id"
+
+	// On the image: what a sweep last told about it that cannot be exported.
+	Rejected = "appstream-ami-exporter:rejected"
 )
 
 // On the AMI, for whoever manages it later: the stack that made it, as <stack name>@<Region>, when its image was made, and when

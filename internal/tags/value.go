@@ -21,11 +21,11 @@ const (
 	maxValue = 256
 )
 
-// Own is how many tags of ours an AMI gets when its export starts, and MaxOthers how many are left for those of the image, the
-// stack and a request.
+// How the tags of an AMI are shared out.
 const (
-	Own       = 3
-	MaxOthers = Max - Own
+	Own       = 7 // ours, when its export starts
+	Later     = 8 // left free for what is done with the AMI later: by the keeper, and Keep
+	MaxOthers = Max - Own - Later
 )
 
 // quoted is how a refusal shows a key: in full if it is no longer than a key may be.
@@ -64,8 +64,8 @@ func Check(key, value string) error {
 func CheckAll(tags map[string]string) error {
 	var problems []error
 	if len(tags) > MaxOthers {
-		problems = append(problems, fmt.Errorf("%d tags are too many: an AMI has %d, and %d of them say where it comes from",
-			len(tags), Max, Own))
+		problems = append(problems, fmt.Errorf("%d tags are too many, %d are the most: an AMI has %d, of which %d say where it comes from "+
+			"and %d are left free for what is done with it later", len(tags), MaxOthers, Max, Own, Later))
 	}
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
 		if err := Check(key, tags[key]); err != nil {
