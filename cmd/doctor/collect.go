@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -105,7 +104,7 @@ func answer[T any](value T, err error, action string, absent ...string) doctor.A
 	case coded(err, "UnknownOperationException", "InvalidAction"): // such as a local AWS, which plays only so much
 		return doctor.Failed[T]("this AWS does not know " + action)
 	}
-	return doctor.Failed[T](strings.Join(strings.Fields(terminal.Explain(err).Error()), " "))
+	return doctor.Failed[T](sentence(err))
 }
 
 func coded(err error, codes ...string) bool {

@@ -164,6 +164,9 @@ const denied = "denied" // stands for the word of the protocol
 
 func refuse(w http.ResponseWriter, p protocol, code string) {
 	status := http.StatusBadRequest
+	if code == "InternalFailure" {
+		status = http.StatusInternalServerError
+	}
 	if code == denied {
 		code, status = denials[p], http.StatusForbidden
 	}

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
 	"appstream-ami-exporter/internal/deployed"
@@ -84,6 +86,12 @@ documents no charge for the export itself. It takes perhaps an hour; Ctrl-C ends
 		return terminal.Attention("the export did not complete: docs/OPERATIONS.md, section \"An export failed\"")
 	}
 	return nil
+}
+
+// sentence is an SDK's error on one line, without advice.
+func sentence(err error) string {
+	line, _, _ := strings.Cut(terminal.Explain(err).Error(), "\n")
+	return strings.TrimSuffix(line, ".")
 }
 
 // agreed asks a question whose answer is no unless somebody types y.
@@ -243,8 +251,14 @@ It may leave a second AMI, which costs as much as the first: $0.05 per GB and mo
 		return nil
 	}
 	task, err := t.startDirectly(ctx, image, amiName)
-	if err != nil {
-		return &doctor.SecondStart{Refused: strings.Join(strings.Fields(terminal.Explain(err).Error()), " ")}
+	answer, answered := errors.AsType[*awshttp.ResponseError](err)
+	switch {
+	case terminal.Denied(err):
+		return &doctor.SecondStart{NotAsked: "your rights do not allow appstream:CreateExportImageTask with iam:PassRole"}
+	case answered && answer.HTTPStatusCode() < http.StatusInternalServerError:
+		return &doctor.SecondStart{Refused: sentence(err)}
+	case err != nil: // it may have been started
+		return &doctor.SecondStart{NotAsked: "it was not answered, and may have been started: " + sentence(err)}
 	}
 	second := aws.ToString(task.TaskId)
 	if second == first {

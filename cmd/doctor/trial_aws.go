@@ -80,7 +80,7 @@ func (c clients) filtered(ctx context.Context) doctor.Answer[string] {
 		}
 		return doctor.Given(fmt.Sprintf("a page of %d tasks in %d states", len(o.ExportImageTasks), len(states)))
 	case coded(err, "ValidationException", "InvalidParameterCombinationException", "OperationNotPermittedException"):
-		return doctor.Given("a refusal, " + strings.Join(strings.Fields(err.Error()), " "))
+		return doctor.Given("a refusal, " + sentence(err))
 	}
 	return a
 }

@@ -199,6 +199,8 @@ func TestSecondStart(t *testing.T) {
 		create, task, says string
 	}{
 		"refused":       {"refuse: ResourceAlreadyExistsException", "", "Refused at once: AppStream CreateExportImageTask: ResourceAlreadyExistsException: You shall not."},
+		"not allowed":   {"refuse: " + denied, "", "Not known: your rights do not allow appstream:CreateExportImageTask with iam:PassRole."},
+		"not answered":  {"refuse: InternalFailure", "", "Not known: it was not answered, and may have been started: AppStream CreateExportImageTask: InternalFailure"},
 		"the same task": {taskOf("t1", "COMPLETED", ""), "", "It answers with the task of the first."},
 		"fails later":   {taskOf("t2", "EXPORTING", ""), taskOf("t2", "FAILED", `,"ErrorDetails":[{"ErrorCode":"InvalidAMIName.Duplicate","ErrorMessage":"taken"}]`), "a task of its own, last seen FAILED (InvalidAMIName.Duplicate: taken) and made no AMI."},
 		"a second AMI":  {taskOf("t2", "EXPORTING", ""), taskOf("t2", "COMPLETED", `,"AmiId":"ami-0000000000000002"`), "last seen COMPLETED and made a second AMI of the same name."},

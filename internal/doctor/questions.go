@@ -348,6 +348,8 @@ func (t Trial) second() string {
 	switch {
 	case s == nil:
 		return "Not tried: `TWICE=1` tries it."
+	case s.NotAsked != "":
+		return "Not known: " + s.NotAsked + "."
 	case s.Refused != "":
 		return "Refused at once: " + s.Refused + "."
 	case s.SameTask:

@@ -80,6 +80,7 @@ type Snapshot struct {
 
 // SecondStart is what became of a second start under the same AMI name.
 type SecondStart struct {
+	NotAsked string // why AppStream's answer to a second start is not known
 	Refused  string // AppStream's code and words, where it refused at once
 	SameTask bool   // it answered with the task of the first
 	State    string // how the second task ended

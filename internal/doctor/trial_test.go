@@ -120,6 +120,7 @@ func TestAnswers(t *testing.T) {
 		{"in this Region", running, "Not known: this one has not completed in eu-west-1."},
 		{"second start", func(*Trial) {}, "Refused at once: no."},
 		{"second start", func(tr *Trial) { tr.Second = nil }, "Not tried: `TWICE=1` tries it."},
+		{"second start", func(tr *Trial) { tr.Second = &SecondStart{NotAsked: "no right"} }, "Not known: no right."},
 		{"second start", func(tr *Trial) { tr.Second = &SecondStart{SameTask: true} }, "It answers with the task of the first."},
 		{"second start", func(tr *Trial) { tr.Second = &SecondStart{State: "FAILED", Errors: []string{"taken"}} }, "It answers with a task of its own, last seen FAILED (taken) and made no AMI."},
 		{"second start", func(tr *Trial) { tr.Second = &SecondStart{State: completed, AMI: true} }, "It answers with a task of its own, last seen COMPLETED and made a second AMI of the same name."},
