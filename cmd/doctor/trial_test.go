@@ -59,12 +59,14 @@ type trial struct {
 	fake      *fakeAWS
 	questions bytes.Buffer
 	pauses    int // after so many, nobody wants to wait any longer; 0: for ever
+	attempts  int // that the SDK makes at a call, where that is not 1
 }
 
 func (tr *trial) run(t *testing.T, answers map[string]string, first map[string][]string, said string, twice bool) (string, error) {
 	t.Helper()
 	fake, cfg := start(t, answers)
 	tr.fake = fake
+	cfg.RetryMaxAttempts = max(1, tr.attempts)
 	maps.Copy(fake.first, first)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -206,8 +208,9 @@ func TestSecondStart(t *testing.T) {
 		"a second AMI":  {taskOf("t2", "EXPORTING", ""), taskOf("t2", "COMPLETED", `,"AmiId":"ami-0000000000000002"`), "last seen COMPLETED and made a second AMI of the same name."},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var tr trial
+			tr := trial{attempts: 3} // of which the start must make no use
 			answers, first := exported(), slowly()
+			first["appstream:GetExportImageTask"] = first["appstream:GetExportImageTask"][:1]
 			answers["appstream:CreateExportImageTask"] = test.create
 			if test.task != "" {
 				answers["appstream:GetExportImageTask"] = test.task

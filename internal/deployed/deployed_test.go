@@ -2,15 +2,20 @@ package deployed
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"reflect"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"appstream-ami-exporter/internal/handler"
+	"appstream-ami-exporter/internal/trigger"
 )
 
 // Each form of a message in the failed-events queue.
@@ -100,5 +105,21 @@ func TestFunctionError(t *testing.T) {
 		if got := functionError([]byte(payload)).Error(); got != want {
 			t.Errorf("the error is %q, want %q", got, want)
 		}
+	}
+}
+
+// A second attempt would invoke the function a second time, and start what it starts again.
+func TestInvokeOnce(t *testing.T) {
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked++
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	t.Cleanup(server.Close)
+	client := lambda.NewFromConfig(aws.Config{
+		Region: "eu-west-1", BaseEndpoint: &server.URL, RetryMaxAttempts: 3, Credentials: credentials.NewStaticCredentialsProvider("x", "x", ""),
+	})
+	if _, err := Ask(t.Context(), client, "f", trigger.Spec{DryRun: true}); err == nil || asked != 1 {
+		t.Errorf("the function is asked %d times: %v", asked, err)
 	}
 }
