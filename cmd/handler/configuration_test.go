@@ -69,8 +69,8 @@ func TestConfigurationErrors(t *testing.T) {
 			`AMI_DESCRIPTION_TEMPLATE="{name}": the AMI description template "{name}" holds {name}`,
 			`AMI_TAGS="Co$t=7": "Co$t" is not a tag key`,
 			`COPY_IMAGE_TAGS="1": it is neither (allowed: true or false)`,
-			`WAIT_DEADLINE_HOURS="0": it is out of range (allowed: a whole number from 1 to 168)`,
-			`EXPORT_DEADLINE_HOURS="soon": it is not a whole number (allowed: a whole number from 1 to 168)`,
+			`WAIT_DEADLINE_HOURS="0": it is out of range (allowed: a number from 1 to 168)`,
+			`EXPORT_DEADLINE_HOURS="soon": it is not a number (allowed: a number from 1 to 168)`,
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

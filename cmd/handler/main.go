@@ -54,6 +54,9 @@ func newHandler(ctx context.Context, log *slog.Logger) (*handler.Handler, error)
 	if err != nil {
 		return nil, fmt.Errorf("the configuration has problems: %w", err)
 	}
+	for _, warning := range c.Warnings {
+		log.Warn("the configuration may not be what is meant", "warning", warning)
+	}
 	clients, err := awsclient.New(ctx)
 	if err != nil {
 		return nil, err

@@ -31,6 +31,8 @@ type Config struct {
 
 	WaitDeadline   time.Duration // how long an image may take to become available, or a limit may hold
 	ExportDeadline time.Duration // how long a task may run
+
+	Warnings []string // what is probably not meant, for the log
 }
 
 // WorkQueueARN is the ARN of the work queue, whose URL ends in its name.
@@ -63,8 +65,8 @@ func Variables() []Variable {
 		{"AMI_TAGS", "", "Key=Value pairs, separated by commas, at most 35"},
 		{"COPY_IMAGE_TAGS", "true", "true or false"},
 		{"SCHEDULE_TIMEZONE", "UTC", "the name of a time zone in the IANA database"},
-		{"WAIT_DEADLINE_HOURS", "72", "a whole number from 1 to 168"},
-		{"EXPORT_DEADLINE_HOURS", "72", "a whole number from 1 to 168"},
+		{"WAIT_DEADLINE_HOURS", "72", "a number from 1 to 168"},
+		{"EXPORT_DEADLINE_HOURS", "72", "a number from 1 to 168"},
 		{"AWS_REGION", "", "the Region, which Lambda sets"},
 	}
 }
@@ -111,6 +113,9 @@ func FromEnvironment(lookup func(string) (string, bool)) (Config, error) {
 	_, err = export.ParseSelection(nil, tag)
 	env.problem("IMAGE_TAG", err)
 	c.Selection, _ = export.ParseSelection(images, tag)
+	if err := c.Selection.CheckNotEmpty(); err != nil {
+		env.warn("IMAGES", err.Error())
+	}
 	c.RequestsWithinSelection = env.boolean("REQUESTS_WITHIN_SELECTION")
 	c.Name, err = export.ParseNameTemplate(env.get("AMI_NAME_TEMPLATE"))
 	env.problem("AMI_NAME_TEMPLATE", err)
@@ -120,21 +125,11 @@ func FromEnvironment(lookup func(string) (string, bool)) (Config, error) {
 	env.problem("AMI_TAGS", tags.CheckAll(c.Tags))
 	c.CopyImageTags = env.boolean("COPY_IMAGE_TAGS")
 
-	c.Zone, err = zone(env.get("SCHEDULE_TIMEZONE"))
-	env.problem("SCHEDULE_TIMEZONE", err)
-
-	c.WaitDeadline = time.Duration(env.number("WAIT_DEADLINE_HOURS", 1, longestDeadline)) * time.Hour
-	c.ExportDeadline = time.Duration(env.number("EXPORT_DEADLINE_HOURS", 1, longestDeadline)) * time.Hour
+	c.Zone = env.zone("SCHEDULE_TIMEZONE")
+	c.WaitDeadline = env.hours("WAIT_DEADLINE_HOURS", 1, longestDeadline)
+	c.ExportDeadline = env.hours("EXPORT_DEADLINE_HOURS", 1, longestDeadline)
+	c.Warnings = env.warnings
 	return c, errors.Join(env.problems...)
-}
-
-// zone is the time zone of that name. "Local", which Go knows as well, would be that of the machine.
-func zone(name string) (*time.Location, error) {
-	location, err := time.LoadLocation(name)
-	if err != nil || location == time.Local {
-		return nil, errors.New("there is no such time zone")
-	}
-	return location, nil
 }
 
 func checkStack(stack string) error {

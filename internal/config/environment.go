@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 )
@@ -15,6 +16,7 @@ type environment struct {
 	lookup    func(string) (string, bool)
 	variables map[string]Variable
 	problems  []error
+	warnings  []string
 }
 
 // quoted is how a problem shows a value: the environment has room for 4 KB of them, the log line need not repeat all.
@@ -34,6 +36,11 @@ func (e *environment) problem(name string, err error) {
 	if err != nil {
 		e.problems = append(e.problems, fmt.Errorf("%s="+quoted+": %w (allowed: %s)", name, e.get(name), err, e.variables[name].Allowed))
 	}
+}
+
+// warn notes what is probably not meant, but no reason not to start: the parameter's pattern cannot keep it from being deployed.
+func (e *environment) warn(name, what string) {
+	e.warnings = append(e.warnings, fmt.Sprintf("%s="+quoted+": %s", name, e.get(name), what))
 }
 
 func (e *environment) required(name string) string {
@@ -100,6 +107,31 @@ func (e *environment) number(name string, low, high int) int {
 	return value
 }
 
+// hours reads a number with or without a fraction, as CloudFormation takes it for a parameter of type Number.
+func (e *environment) hours(name string, low, high float64) time.Duration {
+	value, err := strconv.ParseFloat(e.get(name), 64)
+	if errors.Is(err, strconv.ErrSyntax) {
+		e.problem(name, errors.New("it is not a number"))
+		return 0
+	}
+	if !(value >= low && value <= high) { // written so that NaN is out of range
+		e.problem(name, errors.New("it is out of range"))
+		return 0
+	}
+	return time.Duration(value * float64(time.Hour))
+}
+
+// zone is the time zone of that name. One that Scheduler knows and this version does not is no reason not to start. "Local", which
+// Go knows as well, would be that of the machine.
+func (e *environment) zone(name string) *time.Location {
+	location, err := time.LoadLocation(e.get(name))
+	if err != nil || location == time.Local {
+		e.warn(name, "this version does not know that time zone; dates are in UTC")
+		return time.UTC
+	}
+	return location
+}
+
 func (e *environment) boolean(name string) bool {
 	switch e.get(name) {
 	case "true":
@@ -122,8 +154,7 @@ func (e *environment) pairs(name string) map[string]string {
 			continue
 		}
 		if _, twice := pairs[key]; twice {
-			e.problem(name, fmt.Errorf("the key "+quoted+" is there twice", key))
-			continue
+			e.warn(name, fmt.Sprintf("the key "+quoted+" is there twice; the last value counts", key))
 		}
 		pairs[key] = value
 	}

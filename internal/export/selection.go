@@ -3,6 +3,7 @@ package export
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -39,9 +40,6 @@ func ParseSelection(patterns []string, tag map[string]string) (Selection, error)
 			selection.names[pattern] = true
 		}
 	}
-	if names, alone := selection.Names(); alone && len(names) == 0 {
-		problems = append(problems, errors.New("every image that is named is excluded as well, so none is selected"))
-	}
 	if size := size(selection.patterns) + size(selection.exclude); size > maxPatterns {
 		problems = append(problems, fmt.Errorf("the image patterns and exclusions are %d bytes long together, %d are the most", size,
 			maxPatterns))
@@ -49,16 +47,13 @@ func ParseSelection(patterns []string, tag map[string]string) (Selection, error)
 	if len(tag) > tags.Max {
 		problems = append(problems, fmt.Errorf("%d tags are asked for, but an image has at most %d", len(tag), tags.Max))
 	}
-	for key, value := range tag {
-		if err := tags.Check(key, value); err != nil {
+	for _, key := range slices.Sorted(maps.Keys(tag)) {
+		if err := tags.Check(key, tag[key]); err != nil {
 			problems = append(problems, err)
 		}
 	}
 	return selection, errors.Join(problems...)
 }
-
-// maxPattern bounds what matching costs, which grows with every star; no name is longer than 101.
-const maxPattern = 256
 
 // maxPatterns keeps a request small enough for the queue; a hundred patterns of the longest names fit twice.
 const maxPatterns = 20_000
@@ -79,9 +74,6 @@ func checkPattern(pattern string) error {
 		return fmt.Errorf("the image pattern %s holds a character that no image name has: allowed are letters, digits, dots, "+
 			"underscores, hyphens and the * ? [ ] ^ \\ of patterns", quote(pattern))
 	}
-	if len(pattern) > maxPattern {
-		return fmt.Errorf("the image pattern %s is longer than %d characters", quote(pattern), maxPattern)
-	}
 	if _, err := path.Match(pattern, "x"); err != nil {
 		return fmt.Errorf("%s is not an image pattern: * stands for any characters, ? for one, [a-z] for one of a set", quote(pattern))
 	}
@@ -95,6 +87,14 @@ func CheckImageName(name string) error {
 	if !isImageName(name) {
 		return fmt.Errorf("%s is not an image name: 1 to 101 letters, digits, dots, underscores and hyphens, beginning with a letter "+
 			"or digit", quote(name))
+	}
+	return nil
+}
+
+// CheckNotEmpty refuses a selection that no image can fit, as far as the names tell.
+func (s Selection) CheckNotEmpty() error {
+	if names, only := s.Names(); only && len(names) == 0 {
+		return errors.New("every image that is named is excluded as well, so none is selected")
 	}
 	return nil
 }

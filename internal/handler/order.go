@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"cmp"
 	"errors"
 
 	"appstream-ami-exporter/internal/export"
@@ -39,16 +40,13 @@ func (h *Handler) newOrder(t trigger.Trigger, request work.Request) (export.Orde
 		// Checked as a name alone: a pattern here, above all in an event, would reach other images.
 		selection, err := export.ParseSelection([]string{spec.ImageName}, spec.Tag)
 		order.Selection = selection
-		if err == nil {
-			err = export.CheckImageName(spec.ImageName)
-		}
-		note(err)
+		note(cmp.Or(err, export.CheckImageName(spec.ImageName), selection.CheckNotEmpty()))
 	case len(spec.Images) == 0 && len(spec.Tag) == 0:
 		order.Sweep = true
 	default:
 		selection, err := export.ParseSelection(spec.Images, spec.Tag)
 		order.Selection = selection
-		note(err)
+		note(cmp.Or(err, selection.CheckNotEmpty()))
 	}
 	if spec.AMIName != "" {
 		note(export.CheckAMIName(spec.AMIName))

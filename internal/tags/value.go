@@ -47,13 +47,11 @@ func Reserved(key string) bool { return ofAWS(key) || strings.HasPrefix(key, Pre
 // ofAWS takes the prefix in any case of letters, as AWS does.
 func ofAWS(key string) bool { return strings.HasPrefix(strings.ToLower(key), "aws:") }
 
-// Check says what is wrong with a tag that somebody asks for.
+// Check says what is wrong with a tag that an image is asked to have.
 func Check(key, value string) error {
 	switch {
 	case !isKey(key):
 		return fmt.Errorf(quoted+" is not a tag key: 1 to 128 letters, digits, spaces and _ . : / = + - @", key)
-	case ofAWS(key):
-		return fmt.Errorf("the tag key "+quoted+" begins with aws:, which AWS keeps for itself", key)
 	case !isValue(value):
 		return fmt.Errorf("the tag "+quoted+" has a value that is not allowed: at most 256 letters, digits, spaces and _ . : / = + - @", key)
 	}
@@ -70,6 +68,8 @@ func CheckAll(tags map[string]string) error {
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
 		if err := Check(key, tags[key]); err != nil {
 			problems = append(problems, err)
+		} else if ofAWS(key) {
+			problems = append(problems, fmt.Errorf("the tag key "+quoted+" begins with aws:, which AWS keeps for itself", key))
 		} else if Reserved(key) {
 			problems = append(problems, fmt.Errorf("the tag key "+quoted+" begins with %s, which this function keeps for itself", key, Prefix))
 		}

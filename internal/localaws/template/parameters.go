@@ -7,12 +7,13 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
-// parameter is a parameter's declaration.
+// Parameter is a parameter's declaration.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html
-type parameter struct {
+type Parameter struct {
 	Type                  string   `yaml:"Type"`
 	Default               *string  `yaml:"Default"`
 	AllowedValues         []string `yaml:"AllowedValues"`
@@ -28,7 +29,7 @@ type parameter struct {
 const partition = "AWS::Partition"
 
 // chooseParameters returns the value of every declared parameter, or everything that is wrong with them.
-func chooseParameters(declared map[string]parameter, chosen map[string]string) (map[string]string, error) {
+func chooseParameters(declared map[string]Parameter, chosen map[string]string) (map[string]string, error) {
 	var problems []error
 	for _, name := range slices.Sorted(maps.Keys(chosen)) {
 		if _, ok := declared[name]; !ok && name != partition {
@@ -48,7 +49,7 @@ func chooseParameters(declared map[string]parameter, chosen map[string]string) (
 			}
 			value = *declared[name].Default
 		}
-		if err := declared[name].check(value); err != nil {
+		if err := declared[name].Check(value); err != nil {
 			problems = append(problems, fmt.Errorf("parameter %s: %w", name, err))
 		}
 		values[name] = value
@@ -56,7 +57,8 @@ func chooseParameters(declared map[string]parameter, chosen map[string]string) (
 	return values, errors.Join(problems...)
 }
 
-func (p parameter) check(value string) error {
+// Check says why CloudFormation would not take the value, or nothing.
+func (p Parameter) Check(value string) error {
 	switch p.Type {
 	case "String":
 	case "Number":
@@ -80,19 +82,58 @@ func (p parameter) check(value string) error {
 	if p.AllowedPattern == "" {
 		return nil
 	}
-	// CloudFormation matches the whole value, whether or not the pattern has anchors.
-	pattern, err := regexp.Compile(`^(?:` + p.AllowedPattern + `)$`)
+	matches, err := matchPattern(p.AllowedPattern, value)
 	if err != nil {
 		return fmt.Errorf("AllowedPattern: %w", err)
 	}
-	if !pattern.MatchString(value) {
+	if !matches {
 		return p.refuse(value, "does not match "+p.AllowedPattern)
 	}
 	return nil
 }
 
+// matchPattern matches a value as CloudFormation does: all of it, whether or not the pattern has anchors. CloudFormation takes
+// Java's expressions; of those that Go's do not have, one is played here: a (?!...) at the very beginning, which says what the
+// value must not begin with.
+func matchPattern(pattern, value string) (bool, error) {
+	pattern = strings.TrimPrefix(pattern, "^")
+	if inside, ok := strings.CutPrefix(pattern, "(?!"); ok {
+		end := closing(inside)
+		if end < 0 {
+			return false, errors.New("(?! is not closed")
+		}
+		not, err := regexp.Compile(`^(?:` + inside[:end] + `)`)
+		if err != nil || not.MatchString(value) {
+			return false, err
+		}
+		pattern = inside[end+1:]
+	}
+	whole, err := regexp.Compile(`^(?:` + pattern + `)$`)
+	if err != nil {
+		return false, err
+	}
+	return whole.MatchString(value), nil
+}
+
+// closing is where the parenthesis closes that was opened before the text, or -1. Escaped ones and those in sets are not looked
+// for: no pattern of the template has them there.
+func closing(text string) int {
+	depth := 1
+	for i, r := range text {
+		switch r {
+		case '(':
+			depth++
+		case ')':
+			if depth--; depth == 0 {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
 // refuse words a refusal as CloudFormation does: with the ConstraintDescription where there is one.
-func (p parameter) refuse(value, reason string) error {
+func (p Parameter) refuse(value, reason string) error {
 	if p.ConstraintDescription != "" {
 		return fmt.Errorf("%q %s: %s", value, reason, p.ConstraintDescription)
 	}

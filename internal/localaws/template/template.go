@@ -13,6 +13,7 @@ import (
 // Template is a SAM template with its parameters chosen and its conditions decided. It knows as much of
 // CloudFormation as this project's template uses, and refuses the rest instead of guessing.
 type Template struct {
+	declared   map[string]Parameter
 	parameters map[string]string
 	conditions map[string]bool
 	resources  map[string]resource
@@ -41,7 +42,7 @@ func Load(path string, parameters map[string]string) (*Template, error) {
 
 func parse(text []byte, chosen map[string]string) (*Template, error) {
 	var document struct {
-		Parameters map[string]parameter `yaml:"Parameters"`
+		Parameters map[string]Parameter `yaml:"Parameters"`
 		Rules      yaml.Node            `yaml:"Rules"`
 		Conditions map[string]yaml.Node `yaml:"Conditions"`
 		Globals    yaml.Node            `yaml:"Globals"`
@@ -83,7 +84,10 @@ func parse(text []byte, chosen map[string]string) (*Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Template{parameters: parameters, conditions: decided, resources: map[string]resource{}, outputs: document.Outputs}
+	t := &Template{
+		declared: document.Parameters, parameters: parameters, conditions: decided,
+		resources: map[string]resource{}, outputs: document.Outputs,
+	}
 	for id, declared := range document.Resources {
 		if _, ok := decided[declared.Condition]; !ok && declared.Condition != "" {
 			return nil, fmt.Errorf("resource %s: there is no condition %s", id, declared.Condition)
@@ -97,6 +101,9 @@ func parse(text []byte, chosen map[string]string) (*Template, error) {
 	}
 	return t, nil
 }
+
+// Parameters are the declared parameters.
+func (t *Template) Parameters() map[string]Parameter { return t.declared }
 
 // exists tells whether the stack has the resource.
 func (t *Template) exists(id string) bool {

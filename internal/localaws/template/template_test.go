@@ -217,3 +217,24 @@ func TestLoadTemplateNamesTheFile(t *testing.T) {
 		t.Errorf("got error %v", err)
 	}
 }
+
+func TestPatterns(t *testing.T) {
+	for _, test := range []struct {
+		pattern, value string
+		want           bool
+	}{
+		{"^a+$", "aa", true}, {"a+", "aa", true}, {"a+", "baa", false}, {"a|b", "ab", false},
+		{"^(?!(.*,)?x:|b)[a-z:,]*$", "a,b", true}, {"^(?!(.*,)?x:|b)[a-z:,]*$", "a,x:b", false},
+		{"^(?!(.*,)?x:|b)[a-z:,]*$", "ba", false}, {"(?!a)[a-z]", "b", true}, {"(?!a)[a-z]", "a", false}, {"(?!a)", "", true},
+	} {
+		if err := (template.Parameter{Type: "String", AllowedPattern: test.pattern}).Check(test.value); (err == nil) != test.want {
+			t.Errorf("%s matches %q: %v", test.pattern, test.value, err)
+		}
+	}
+	for _, pattern := range []string{"(", "(?!(a)", "(?![)a", "(?!a)["} {
+		err := template.Parameter{Type: "String", AllowedPattern: pattern}.Check("b")
+		if err == nil || !strings.Contains(err.Error(), "AllowedPattern: ") {
+			t.Errorf("%s is taken: %v", pattern, err)
+		}
+	}
+}
