@@ -134,11 +134,11 @@ func (w *world) reconfigure() {
 	case 2:
 		c.Families = one(w, families)
 	case 3:
-		c.GraceDays = 1 + w.rnd.IntN(20)
+		c.GraceDays = 1 + w.rnd.IntN(8)
 	case 4:
 		c.On = w.rnd.IntN(4) > 0
 	case 5:
-		c.UnusedDays = 1 + w.rnd.IntN(40)
+		c.UnusedDays = 1 + w.rnd.IntN(20)
 	case 6:
 		c.RetireAtMost = 2 + w.rnd.IntN(5)
 	case 7:
@@ -176,8 +176,8 @@ func location(name string) *time.Location {
 func randomRules(w *world) keep.Rules {
 	rules := keep.Rules{Last: 1 + w.rnd.IntN(4)}
 	for _, number := range []*int{&rules.Daily, &rules.Weekly, &rules.Monthly, &rules.Yearly, &rules.Within} {
-		if w.rnd.IntN(3) == 0 {
-			*number = 1 + w.rnd.IntN(8)
+		if w.rnd.IntN(4) == 0 {
+			*number = 1 + w.rnd.IntN(5)
 		}
 	}
 	return rules

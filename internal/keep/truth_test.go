@@ -100,7 +100,7 @@ func (r *region) checkDestroyable(a *ami, what string) {
 		for i, member := range members {
 			_, exported[i], _ = times(member)
 		}
-		say(reference(r.config.Keep, exported, r.config.Location)[at], "a rule keeps it")
+		say(reference(r.config.Keep, exported, r.config.Location, at), "a rule keeps it")
 	}
 	if r.name == home {
 		for _, name := range r.config.CopyRegions {
@@ -157,60 +157,47 @@ func mapWithout(tagged map[string]string, key string) map[string]string {
 	return without
 }
 
-// reference says which of a family's AMIs, newest first, the rules keep: written down as plainly as it can be, without regard to
-// how often it looks at everything.
-func reference(rules keep.Rules, exported []time.Time, location *time.Location) []bool {
-	kept := make([]bool, len(exported))
-	for i := range exported {
-		if i < rules.Last {
-			kept[i] = true
-		}
+// reference says whether the rules keep one of a family's AMIs, which are given by the times of their exports, newest first. It is
+// written down as plainly as it can be.
+func reference(rules keep.Rules, exported []time.Time, location *time.Location, at int) bool {
+	if at < rules.Last {
+		return true
 	}
 	for _, by := range []struct {
 		number int
-		name   func(time.Time) string // sorts as time does
+		begin  func(time.Time) time.Time // of the period
 	}{
-		{rules.Daily, func(t time.Time) string { return t.Format("2006-01-02") }},
-		{rules.Weekly, func(t time.Time) string {
-			monday := t
-			for monday.Weekday() != time.Monday {
-				monday = monday.AddDate(0, 0, -1)
-			}
-			return monday.Format("2006-01-02")
+		{rules.Daily, func(t time.Time) time.Time { return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC) }},
+		{rules.Weekly, func(t time.Time) time.Time {
+			sinceMonday := (int(t.Weekday()) + 6) % 7
+			return time.Date(t.Year(), t.Month(), t.Day()-sinceMonday, 0, 0, 0, 0, time.UTC)
 		}},
-		{rules.Monthly, func(t time.Time) string { return t.Format("2006-01") }},
-		{rules.Yearly, func(t time.Time) string { return t.Format("2006") }},
+		{rules.Monthly, func(t time.Time) time.Time { return time.Date(t.Year(), t.Month(), 1, 0, 0, 0, 0, time.UTC) }},
+		{rules.Yearly, func(t time.Time) time.Time { return time.Date(t.Year(), 1, 1, 0, 0, 0, 0, time.UTC) }},
 	} {
-		names := make([]string, len(exported))
-		for i := range exported {
-			names[i] = by.name(exported[i].In(location))
+		if by.number == 0 {
+			continue
 		}
-		for i, mine := range names {
-			newestOfIts := by.number > 0
-			later := map[string]bool{}
-			for j, other := range names {
-				if other == mine && j < i {
-					newestOfIts = false
-				}
-				if other > mine {
-					later[other] = true
-				}
+		mine := by.begin(exported[at].In(location))
+		newestOfIts := true
+		var later []time.Time
+		for i, t := range exported {
+			other := by.begin(t.In(location))
+			if other.Equal(mine) && i < at {
+				newestOfIts = false
 			}
-			if newestOfIts && len(later) < by.number {
-				kept[i] = true
+			if other.After(mine) && !slices.Contains(later, other) {
+				later = append(later, other)
 			}
+		}
+		if newestOfIts && len(later) < by.number {
+			return true
 		}
 	}
-	for i := range exported {
-		within := rules.Within > 0
-		for j := range exported {
-			if exported[j].Sub(exported[i]) > time.Duration(rules.Within)*day {
-				within = false
-			}
-		}
-		if within {
-			kept[i] = true
+	for _, t := range exported {
+		if t.Sub(exported[at]) > time.Duration(rules.Within)*day {
+			return false
 		}
 	}
-	return kept
+	return rules.Within > 0
 }
