@@ -56,9 +56,9 @@ func (t tester) try(ctx context.Context, image string, twice bool) error {
 	if err := t.rehearse(ctx, spec); err != nil {
 		return err
 	}
-	if !t.agreed(fmt.Sprintf(`This exports %s for real, as the AMI %s.
-An AMI costs what its snapshot holds, $0.05 per GB and month in US East (N. Virginia): 60 GB are $3.00 a month, until you deregister it. AWS
-documents no charge for the export itself. It takes perhaps an hour; Ctrl-C ends the looking, not the export.`, image, amiName)) {
+	if !t.agreed(fmt.Sprintf("This exports %s for real, as the AMI %s. An AMI costs what its snapshot holds, $0.05 per GB and month in US East (N. Virginia): "+
+		"60 GB are $3.00 a month, until you deregister it. AWS documents no charge for the export itself. It takes perhaps an hour; Ctrl-C ends "+
+		"the looking, not the export.", image, amiName)) {
 		return errNothingDone
 	}
 	seen := doctor.Trial{Deployment: t.deployment, ImageName: image, AMIName: amiName, Tag: trialTag}
@@ -69,6 +69,9 @@ documents no charge for the export itself. It takes perhaps an hour; Ctrl-C ends
 	seen.Asked = t.now()
 	t.screen.Line("%s  started: task %s", clock(t.now()), task)
 	broken := t.follow(ctx, task, &seen)
+	if broken != nil {
+		t.screen.Line("%s  no longer looked at. The export goes on: `make status` shows it, and its AMI will cost money", clock(t.now()))
+	}
 	ami := t.lookAtAMI(ctx, task, &seen)
 	t.lookAround(context.WithoutCancel(ctx), &seen) // also for somebody who has had enough of waiting
 	if twice && broken == nil && seen.Completed() {
@@ -96,7 +99,7 @@ func sentence(err error) string {
 
 // agreed asks a question whose answer is no unless somebody types y.
 func (t tester) agreed(question string) bool {
-	fmt.Fprintf(t.questions, "%s\nGo on? [y/N] ", question)
+	fmt.Fprintf(t.questions, "%s\nGo on? [y/N] ", wrapped(question, ""))
 	line, _ := t.answers.ReadString('\n') // what cannot be read is no
 	fmt.Fprintln(t.questions)
 	answer := strings.ToLower(strings.TrimSpace(line))
@@ -246,8 +249,8 @@ func (t tester) lookAround(ctx context.Context, seen *doctor.Trial) {
 
 // startAgain starts the same export under the same AMI name, past the function: that would not.
 func (t tester) startAgain(ctx context.Context, image, amiName, first string) *doctor.SecondStart {
-	if !t.agreed(fmt.Sprintf(`Now a second start of %s under the same AMI name %s, to see what AppStream answers. It is made with your own rights.
-It may leave a second AMI, which costs as much as the first: $0.05 per GB and month in US East (N. Virginia), until you deregister it.`, image, amiName)) {
+	if !t.agreed(fmt.Sprintf("Now a second start of %s under the same AMI name %s, to see what AppStream answers. It is made with your own rights. It may leave "+
+		"a second AMI, which costs as much as the first: $0.05 per GB and month in US East (N. Virginia), until you deregister it.", image, amiName)) {
 		return nil
 	}
 	task, err := t.startDirectly(ctx, image, amiName)

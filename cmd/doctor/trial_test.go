@@ -179,7 +179,7 @@ func TestExportBrokenOff(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("the error is %v", err)
 	}
-	has(t, screen, "Longer than 30s: nobody looked any longer, the task was EXPORTING.", "In which order is the list of tasks?** The newest first")
+	has(t, screen, "The export goes on", "Longer than 30s: nobody looked any longer, the task was EXPORTING.", "In which order is the list of tasks?** The newest first")
 }
 
 func TestExportWithFewRights(t *testing.T) {

@@ -274,7 +274,7 @@ func TestChecks(t *testing.T) {
 		{"last night", "too long ago, and switched off", func(f *Facts) {
 			f.Night.Value.At, f.Deployment.Parameters["Schedule"] = noon.Add(-27*time.Hour), "DISABLED"
 		}, OK, "27h00m ago", ""},
-		{"last night", "none of a new stack", func(f *Facts) { f.Night, f.Deployment.Created = Absent[Night](), noon.Add(-2*time.Hour) }, Warn, "the stack is 2h00m old", "Afterwards"},
+		{"last night", "none of a new stack", func(f *Facts) { f.Night, f.Deployment.Created = Absent[Night](), noon.Add(-2*time.Hour) }, Warn, "the stack is 2h00m old", "make night"},
 		{"last night", "none", func(f *Facts) { f.Night = Absent[Night]() }, Fail, "none in the last 8 days", ""},
 		{"last night", "none, weekly", func(f *Facts) { f.Night, f.Deployment.Parameters["HoursWithoutRun"] = Absent[Night](), "0" }, Warn, "none", ""},
 		{"last night", "none, switched off", func(f *Facts) { f.Night, f.Deployment.Parameters["Schedule"] = Absent[Night](), "DISABLED" }, OK, "DISABLED", ""},

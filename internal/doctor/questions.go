@@ -50,7 +50,7 @@ func notTried(why string) func(Trial) string {
 // told makes a sentence of an answer, or says why there is none.
 func told[T any](a Answer[T], say func(T) string) string {
 	if unknown := a.unknown(); unknown != nil {
-		return "Not known: " + unknown.Seen + "."
+		return "Not known: " + strings.TrimPrefix(unknown.Seen, "not answered: ") + "."
 	}
 	return say(a.Value)
 }

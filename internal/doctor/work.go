@@ -36,7 +36,7 @@ func workChecks() []Check {
 }
 
 // firstRun is what to do where there has been no run.
-const firstRun = "Invoke the function with {} to have the first run at once: docs/DEPLOYMENT.md, section \"Afterwards\"."
+const firstRun = "`make night` starts the first run at once."
 
 func lookAtNight(f Facts) Finding {
 	if unknown := f.Night.unknown(); unknown != nil {
