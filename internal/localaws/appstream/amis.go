@@ -21,7 +21,7 @@ type AMI struct {
 	ImageARN  string
 }
 
-// AMIs returns what exports have made so far, oldest first.
+// AMIs returns what exports have made so far and nobody has deregistered, oldest first.
 func (s *Server) AMIs() []AMI {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -29,7 +29,7 @@ func (s *Server) AMIs() []AMI {
 	var amis []AMI
 	for _, stored := range s.tasks {
 		task := stored.at(now)
-		if task.State != types.ExportImageTaskStateCompleted {
+		if task.State != types.ExportImageTaskStateCompleted || stored.amiGone {
 			continue
 		}
 		amis = append(amis, AMI{

@@ -52,6 +52,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls[name]++
+	if err := s.authorize(name, parameters); err != nil {
+		return nil, err
+	}
 	return run(s.options.Now(), parameters)
 }
 
@@ -63,6 +66,8 @@ func (s *Server) operation(name string) operation {
 	switch name {
 	case "CreateExportImageTask":
 		return decoded(s.createExportImageTask)
+	case "CreateImportedImage":
+		return decoded(s.createImportedImage)
 	case "GetExportImageTask":
 		return decoded(s.getExportImageTask)
 	case "ListExportImageTasks":

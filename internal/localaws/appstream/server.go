@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"appstream-ami-exporter/internal/localaws/iam"
 )
 
 // TwinPolicy says what happens to an export whose AMI name is already taken.
@@ -50,6 +52,11 @@ type Options struct {
 	ListsNoTags bool
 	// ExportRoles are the ARNs of the roles AppStream can assume; none means every role in the account.
 	ExportRoles []string
+
+	// Importable tells of an AMI whether it is there, and what speaks against importing it, "" for nothing. None is there by default.
+	Importable func(amiID string) (found bool, obstacle string)
+	// Authorize is asked about each call before anything is done. None allows everything.
+	Authorize func(iam.Request) bool
 }
 
 // Server emulates the part of the AppStream API that exporting images needs.
@@ -88,6 +95,12 @@ func New(options Options) *Server {
 	}
 	if options.TwinException == "" {
 		options.TwinException = "OperationNotPermittedException"
+	}
+	if options.Importable == nil {
+		options.Importable = func(string) (bool, string) { return false, "" }
+	}
+	if options.Authorize == nil {
+		options.Authorize = func(iam.Request) bool { return true }
 	}
 	return &Server{
 		options:  options,

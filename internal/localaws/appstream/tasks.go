@@ -62,6 +62,7 @@ type storedTask struct {
 	Task
 	sequence int
 	fate     Outcome // with End and After filled in
+	amiGone  bool    // the AMI was deregistered
 }
 
 func (t *storedTask) number() int { return t.sequence }
@@ -105,9 +106,9 @@ func (t *storedTask) amiID() string {
 	return "ami-" + hex.EncodeToString(sum[:])[:17]
 }
 
-// holdsName tells whether the task's AMI name is taken by it: a task that failed gives it back.
+// holdsName tells whether the task's AMI name is taken by it: a task that failed gives it back, and so does an AMI that is gone.
 func (t *storedTask) holdsName(now time.Time) bool {
-	return !t.endedAt(now) || t.fate.End == types.ExportImageTaskStateCompleted
+	return !t.endedAt(now) || !t.amiGone && t.fate.End == types.ExportImageTaskStateCompleted
 }
 
 // SetOutcome says how exports of an image that start from now on go: each takes the next outcome, and the last one stays.

@@ -153,7 +153,7 @@ func (r *region) makeCopy(now time.Time, c copyRequest, source *Image) (*Image, 
 	made.Region, made.Owner = r.name, r.ec2.options.Account
 	made.Created, made.Ready = now, time.Time{}
 	made.SourceImageID, made.SourceImageRegion = c.sourceID, c.sourceRegion
-	made.Tags = tags
+	made.Tags, made.SnapshotTags = tags, snapshotTags
 	// Nothing else of what the source has been through is copied.
 	made.Permissions, made.DeprecationTime, made.LastLaunched, made.Protection = nil, time.Time{}, time.Time{}, ""
 	made.BackupManaged, made.BroughtBack, made.binUntil = false, time.Time{}, time.Time{}
@@ -175,9 +175,5 @@ func (r *region) makeCopy(now time.Time, c copyRequest, source *Image) (*Image, 
 		}
 	}
 	made.Ready = now.Add(r.ec2.options.CopyDuration(made))
-	stored := r.put(made)
-	for _, v := range stored.Volumes {
-		r.snapshots[v.SnapshotID].Tags = maps.Clone(snapshotTags)
-	}
-	return stored, nil
+	return r.put(made), nil
 }

@@ -33,6 +33,7 @@ func (r *region) deregisterImage(now time.Time, q *query) (answer, error) {
 		return nil, refuse("InvalidParameterValue", "The image %s is managed by the AWS Backup service", id)
 	}
 	image.Deregistered = now
+	r.ec2.options.Gone(image.at(now), true)
 	if kept := r.ec2.options.Retention(r.name, "EC2_IMAGE", image.Tags); kept > 0 {
 		image.binUntil = now.Add(kept)
 	}

@@ -26,6 +26,8 @@ type Options struct {
 	// Exported are the AMIs that AppStream has made, in order, without the first `after` of them. They are looked for
 	// before each request, so that no AMI is kept twice.
 	Exported func(after int) []Image
+	// Gone is told when an AMI is deregistered, and when it is brought back. It must not ask back.
+	Gone func(image Image, gone bool)
 	// CopyDuration is how long a copy is pending, 20 minutes by default.
 	CopyDuration func(copied Image) time.Duration
 	// MaxCopies is how many copies to one Region may be pending, 300 by default.
@@ -94,6 +96,9 @@ func New(options Options) *EC2 {
 	}
 	if options.Exported == nil {
 		options.Exported = func(int) []Image { return nil }
+	}
+	if options.Gone == nil {
+		options.Gone = func(Image, bool) {}
 	}
 	if options.CopyDuration == nil {
 		options.CopyDuration = func(Image) time.Duration { return 20 * time.Minute }

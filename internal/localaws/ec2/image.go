@@ -54,6 +54,7 @@ type Image struct {
 	RootDeviceName  string
 	Virtualization  string
 	Volumes         []Volume
+	SnapshotTags    map[string]string // of the snapshots that come with a new AMI
 
 	// State is filled in where an AMI is returned.
 	State State
@@ -132,6 +133,7 @@ func (r *region) put(image Image) *Image {
 		if id := image.Volumes[i].SnapshotID; r.snapshots[id] == nil {
 			r.snapshots[id] = &Snapshot{
 				ID: id, Owner: image.Owner, Created: image.Created, SizeGiB: v.SizeGiB, Encrypted: v.Encrypted, KMSKeyID: v.KMSKeyID,
+				Tags: maps.Clone(image.SnapshotTags),
 			}
 		}
 	}

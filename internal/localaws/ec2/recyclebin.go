@@ -73,6 +73,7 @@ func (r *region) restore(image *Image) error {
 	}
 	image.Deregistered, image.binUntil = time.Time{}, time.Time{}
 	image.BroughtBack = r.ec2.options.Now()
+	r.ec2.options.Gone(image.at(image.BroughtBack), false)
 	return nil
 }
 

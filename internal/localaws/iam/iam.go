@@ -3,6 +3,7 @@
 package iam
 
 import (
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -51,7 +52,7 @@ func holds(condition map[string]map[string][]string, keys map[string][]string, u
 	for name, wanted := range condition {
 		for key, values := range wanted {
 			sent, there := lookUp(keys, key)
-			held, known := test(name, values, sent, there)
+			held, known := test(name, resolved(values, keys), sent, there)
 			if !known {
 				held = unknown
 			}
@@ -104,6 +105,31 @@ func comparison(operator string) (matches func(pattern, text string) bool, negat
 		return Like, negated, true
 	}
 	return nil, false, false
+}
+
+// variable is a policy variable: a condition key with one value, whose value stands in its place.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
+var variable = regexp.MustCompile(`\$\{([^}]*)\}`)
+
+// resolved puts the values of keys in place of policy variables. What names a key that is not there matches nothing, and so is
+// left out.
+func resolved(values []string, keys map[string][]string) []string {
+	var all []string
+	for _, value := range values {
+		complete := true
+		value = variable.ReplaceAllStringFunc(value, func(match string) string {
+			sent, _ := lookUp(keys, variable.FindStringSubmatch(match)[1])
+			if len(sent) != 1 {
+				complete = false
+				return ""
+			}
+			return sent[0]
+		})
+		if complete {
+			all = append(all, value)
+		}
+	}
+	return all
 }
 
 // lookUp finds a key: their names are compared without regard to case.

@@ -48,6 +48,10 @@ func TestAllows(t *testing.T) {
 		{"for any value: none sent", when("ForAnyValue:StringEquals", "aws:CalledVia", "ec2-images.amazonaws.com"), nil, false},
 		{"bool", when("Bool", "aws:SecureTransport", "true"), keys{"aws:SecureTransport": {"True"}}, true},
 		{"an operator not known here", when("NumericLessThan", "k", "3"), keys{"k": {"2"}}, false},
+		{"variable", when("StringEquals", "tag", "${ec2:ImageID}"), keys{"tag": {"ami-1"}, "ec2:ImageID": {"ami-1"}}, true},
+		{"variable with another value", when("StringEquals", "tag", "${ec2:ImageID}"), keys{"tag": {"ami-2"}, "ec2:ImageID": {"ami-1"}}, false},
+		{"variable of a key that is not sent", when("StringEquals", "tag", "${ec2:ImageID}"), keys{"tag": {"${ec2:ImageID}"}}, false},
+		{"variable amid text", when("StringEquals", "k", "a-${b}-c"), keys{"k": {"a-1-c"}, "b": {"1"}}, true},
 		{"two operators, one fails", condition{"StringEquals": {"a": {"1"}}, "Null": {"b": {"false"}}}, keys{"a": {"1"}}, false},
 		{"two keys, one fails", condition{"StringEquals": {"a": {"1"}, "b": {"1"}}}, keys{"a": {"1"}, "b": {"2"}}, false},
 	} {

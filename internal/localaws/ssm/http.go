@@ -112,8 +112,12 @@ func (s *SSM) operation(name string) operation {
 		return decoded(s.addTags)
 	case "DeleteParameter":
 		return decoded(s.deleteParameter)
+	case "DescribeParameters":
+		return decoded(s.describeParameters)
 	case "GetParameter":
 		return decoded(s.getParameter)
+	case "GetParameterHistory":
+		return decoded(s.getParameterHistory)
 	case "GetParameters":
 		return decoded(s.getParameters)
 	case "ListTagsForResource":

@@ -1,8 +1,12 @@
 package ssm
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
+
+	"appstream-ami-exporter/internal/localaws/iam"
 )
 
 type tag struct{ Key, Value string }
@@ -69,11 +73,10 @@ func (s *SSM) putParameter(region string, in putInput) (putOutput, error) {
 	}
 	now := s.options.Now()
 	if p.DataType == imageType {
-		p.proposed = &proposal{value: in.Value, decided: now.Add(s.options.ValidationDelay)}
+		p.proposed = &proposal{value: in.Value, description: in.Description, decided: now.Add(s.options.ValidationDelay)}
 		return putOutput{Tier: "Standard", Version: p.Version + 1}, nil
 	}
-	p.Value, p.Modified, p.written = in.Value, now, true
-	p.Version++
+	p.write(in.Value, in.Description, now)
 	return putOutput{Tier: "Standard", Version: p.Version}, nil
 }
 
@@ -102,6 +105,97 @@ func (s *SSM) getParameter(region string, in nameInput) (getOutput, error) {
 		return getOutput{}, refuse("ParameterNotFound", "Parameter %s not found.", in.Name)
 	}
 	return getOutput{s.show(region, p)}, nil
+}
+
+type historyInput struct {
+	Name       string
+	MaxResults int
+	NextToken  string
+}
+
+// shownVersion is a version of a parameter in its history, or a parameter where it is described without its value.
+type shownVersion struct {
+	Name, Type       string
+	Value            string `json:",omitempty"`
+	Description      string `json:",omitempty"`
+	Version          int64
+	LastModifiedDate float64
+	DataType         string
+}
+
+func showVersion(p Parameter) shownVersion {
+	return shownVersion{p.Name, p.Type, p.Value, p.Description, p.Version, epochSeconds(p.Modified), p.DataType}
+}
+
+type historyOutput struct {
+	Parameters []shownVersion
+	NextToken  string `json:",omitempty"`
+}
+
+// maxHistory is how many versions a page has.
+const maxHistory = 50
+
+// https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameterHistory.html
+func (s *SSM) getParameterHistory(region string, in historyInput) (historyOutput, error) {
+	if err := s.authorize(region, "ssm:GetParameterHistory", in.Name, nil); err != nil {
+		return historyOutput{}, err
+	}
+	p := s.parameter(region, in.Name)
+	if p == nil {
+		return historyOutput{}, refuse("ParameterNotFound", "Parameter %s not found.", in.Name)
+	}
+	from, _ := strconv.Atoi(in.NextToken)
+	out := historyOutput{Parameters: []shownVersion{}}
+	for i := from; i < len(p.history); i++ {
+		if len(out.Parameters) == maxHistory || in.MaxResults > 0 && len(out.Parameters) == in.MaxResults {
+			out.NextToken = strconv.Itoa(i)
+			break
+		}
+		out.Parameters = append(out.Parameters, showVersion(p.history[i]))
+	}
+	return out, nil
+}
+
+type describeInput struct {
+	ParameterFilters []struct {
+		Key, Option string
+		Values      []string
+	}
+	MaxResults int
+	NextToken  string
+}
+
+// https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DescribeParameters.html
+func (s *SSM) describeParameters(region string, in describeInput) (historyOutput, error) {
+	out := historyOutput{Parameters: []shownVersion{}}
+	request := iam.Request{Action: "ssm:DescribeParameters", Resource: "*", Keys: map[string][]string{"aws:RequestedRegion": {region}}}
+	if !s.options.Authorize(request) {
+		return out, refuse("AccessDeniedException", "The role is not authorized to perform: ssm:DescribeParameters")
+	}
+	for _, f := range in.ParameterFilters {
+		if f.Key != "Name" || f.Option != "" && f.Option != "Equals" {
+			return out, refuse("InvalidFilterKey", "The filter %s %s is not known here.", f.Key, f.Option)
+		}
+	}
+	from, _ := strconv.Atoi(in.NextToken)
+	seen := 0
+	for _, name := range slices.Sorted(maps.Keys(s.regions[region])) {
+		p := s.parameter(region, name)
+		if p == nil || len(in.ParameterFilters) > 0 && !slices.Contains(in.ParameterFilters[0].Values, name) {
+			continue
+		}
+		if seen++; seen <= from {
+			continue
+		}
+		if len(out.Parameters) == maxHistory || in.MaxResults > 0 && len(out.Parameters) == in.MaxResults {
+			out.NextToken = strconv.Itoa(seen - 1)
+			break
+		}
+		shown := showVersion(*p)
+		shown.Value = ""
+		out.Parameters = append(out.Parameters, shown)
+	}
+	return out, nil
 }
 
 type namesInput struct{ Names []string }

@@ -44,22 +44,35 @@ type SSM struct {
 
 // Parameter is one of Parameter Store.
 type Parameter struct {
-	Name     string
-	Value    string
-	Type     string
-	DataType string
-	Version  int64
-	Modified time.Time
-	Tags     map[string]string
+	Name        string
+	Value       string
+	Description string
+	Type        string
+	DataType    string
+	Version     int64 // 0 while the first value of an aws:ec2:image is being validated
+	Modified    time.Time
+	Tags        map[string]string
 
-	written  bool // false while the first value of an aws:ec2:image is being validated
+	history  []Parameter // the versions, the latest last
 	proposed *proposal
 }
 
 // proposal is a value that is being validated.
 type proposal struct {
-	value   string
-	decided time.Time
+	value, description string
+	decided            time.Time
+}
+
+// write gives the parameter its next version. No description leaves the one before.
+func (p *Parameter) write(value, description string, at time.Time) {
+	p.Value, p.Modified = value, at
+	if description != "" {
+		p.Description = description
+	}
+	p.Version++
+	version := *p
+	version.history, version.proposed = nil, nil
+	p.history = append(p.history, version)
 }
 
 // New returns an account without parameters.
@@ -114,7 +127,10 @@ func (s *SSM) Put(region string, p Parameter) {
 	if p.DataType == "" {
 		p.DataType = imageType
 	}
-	p.written, p.Modified, p.Version = true, s.options.Now(), p.Version+1
+	if before := s.regions[region][p.Name]; before != nil {
+		p.Version, p.history = before.Version, before.history
+	}
+	p.write(p.Value, p.Description, s.options.Now())
 	s.regions[region][p.Name] = &p
 }
 
@@ -147,7 +163,7 @@ func (s *SSM) References(region, imageID string) []string {
 	defer s.mu.Unlock()
 	var arns []string
 	for name, p := range s.regions[region] {
-		if p.written && p.DataType == imageType && p.Value == imageID {
+		if p.Version > 0 && p.DataType == imageType && p.Value == imageID {
 			arns = append(arns, s.arn(region, name))
 		}
 	}
@@ -163,7 +179,7 @@ const imageType = "aws:ec2:image"
 
 // parameter finds a parameter that is written.
 func (s *SSM) parameter(region, name string) *Parameter {
-	if p := s.regions[region][name]; p != nil && p.written {
+	if p := s.regions[region][name]; p != nil && p.Version > 0 {
 		return p
 	}
 	return nil
@@ -194,9 +210,9 @@ func (s *SSM) settle() {
 		switch {
 		case d.p.proposed != d.proposed: // decided, or overtaken by another one
 		case exists:
-			d.p.Value, d.p.Modified, d.p.written, d.p.proposed = d.proposed.value, d.proposed.decided, true, nil
-			d.p.Version++
-		case d.p.written:
+			d.p.proposed = nil
+			d.p.write(d.proposed.value, d.proposed.description, d.proposed.decided)
+		case d.p.Version > 0:
 			d.p.proposed = nil
 		default:
 			delete(s.regions[d.region], d.p.Name)

@@ -32,7 +32,8 @@ func newAccount(t *testing.T, options ssm.Options) *account {
 type reply struct {
 	Type          string `json:"__type"`
 	Parameter     struct{ Name, Value, Type, DataType, ARN string }
-	Parameters    []struct{ Name, Value string }
+	Parameters    []struct{ Name, Value, Description string }
+	NextToken     string
 	Version       int64
 	TagList       []struct{ Key, Value string }
 	InvalidParams []string `json:"InvalidParameters"`
@@ -113,6 +114,35 @@ func TestImageParameter(t *testing.T) {
 	}
 }
 
+// TestHistory has every version be kept with its description, which a write without one leaves.
+func TestHistory(t *testing.T) {
+	t.Parallel()
+	a := newAccount(t, ssm.Options{})
+	a.call("PutParameter", put+`,"Description":"first"}`)
+	overwrite := strings.Replace(put, "def0", "def1", 1) + `,"Overwrite":true`
+	a.call("PutParameter", overwrite+`}`)
+	a.call("PutParameter", overwrite+`,"Description":"third"}`)
+	var got []string
+	token := ""
+	for range 3 {
+		r := a.call("GetParameterHistory", `{"Name":"/amis/win","MaxResults":1,"NextToken":"`+token+`"}`)
+		for _, p := range r.Parameters {
+			got = append(got, p.Value+" "+p.Description)
+		}
+		token = r.NextToken
+	}
+	if want := []string{"ami-0123456789abcdef0 first", "ami-0123456789abcdef1 first", "ami-0123456789abcdef1 third"}; !slices.Equal(got,
+		want) || token != "" {
+		t.Errorf("the history is %q, want %q", got, want)
+	}
+	a.Put(home, ssm.Parameter{Name: "/amis/other", Value: "ami-0123456789abcdef0"})
+	for filter, want := range map[string]int{`{}`: 2, `{"ParameterFilters":[{"Key":"Name","Values":["/amis/win"]}]}`: 1} {
+		if r := a.call("DescribeParameters", filter); len(r.Parameters) != want || r.Parameters[len(r.Parameters)-1].Value != "" {
+			t.Errorf("%s shows %+v", filter, r.Parameters)
+		}
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t, ssm.Options{})
@@ -136,7 +166,9 @@ func TestRefusals(t *testing.T) {
 		{"DeleteParameter", `{"Name":"/amis/none"}`, "ParameterNotFound"},
 		{"ListTagsForResource", `{"ResourceType":"Document","ResourceId":"/amis/win"}`, "InvalidResourceType"},
 		{"GetParameter", `[]`, "SerializationException"},
-		{"DescribeParameters", `{}`, "UnknownOperationException"},
+		{"GetParameterHistory", `{"Name":"/amis/none"}`, "ParameterNotFound"},
+		{"DescribeParameters", `{"ParameterFilters":[{"Key":"Type"}]}`, "InvalidFilterKey"},
+		{"LabelParameterVersion", `{}`, "UnknownOperationException"},
 	} {
 		if r := a.call(test.operation, test.body); r.Type != test.want || r.status != http.StatusBadRequest {
 			t.Errorf("%s %s answers %d %q, want %s", test.operation, test.body, r.status, r.Type, test.want)
