@@ -97,9 +97,15 @@ bootstrap := build/bootstrap
 build/bootstrap: version
 	@CGO_ENABLED=0 go build $(export_flags) -o "$(bootstrap)" ./cmd/handler
 
+keeper := build/bootstrap-keeper
+.PHONY: build/bootstrap-keeper
+build/bootstrap-keeper: version
+	@CGO_ENABLED=0 go build $(export_flags) -o "$(keeper)" ./cmd/keeper
+
 .PHONY: build
-build: ## Build the function as it is deployed, into build/lambda
+build: ## Build the functions as they are deployed, into build/lambda and build/keeper
 	@$(MAKE) --no-print-directory build-ExportFunction ARTIFACTS_DIR=build/lambda
+	@$(MAKE) --no-print-directory build-KeeperFunction ARTIFACTS_DIR=build/keeper
 
 # Called by `sam build`: the name is build-<logical id of the function>.
 .PHONY: build-ExportFunction
@@ -107,9 +113,15 @@ build-ExportFunction: version
 	@mkdir -p "$$ARTIFACTS_DIR"
 	@CGO_ENABLED=0 GOOS=linux GOARCH=arm64 GOFLAGS= go build $(export_flags) -o "$$ARTIFACTS_DIR/bootstrap" ./cmd/handler
 
+# Also called by `sam build`. The first time takes some minutes: the SDK's client of EC2 is large.
+.PHONY: build-KeeperFunction
+build-KeeperFunction: version
+	@mkdir -p "$$ARTIFACTS_DIR"
+	@CGO_ENABLED=0 GOOS=linux GOARCH=arm64 GOFLAGS= go build $(export_flags) -o "$$ARTIFACTS_DIR/bootstrap" ./cmd/keeper
+
 .PHONY: package
 package: build ## Make the files of a release in build/package: zip, template, what is in it with the licences, checksums
-	@go run ./cmd/package -version "$$VERSION" -bootstrap build/lambda/bootstrap -directory build/package
+	@go run ./cmd/package -version "$$VERSION" -bootstrap build/lambda/bootstrap -keeper build/keeper/bootstrap -directory build/package
 
 # The stack that the targets below are about. The commands take Region and credentials from where they always do; REGION and
 # PROFILE choose others.

@@ -17,9 +17,9 @@ import (
 // legal are the files in which Go modules keep their licences, and what must go along with copies of their code.
 var legal = regexp.MustCompile(`(?i)^(licen[cs]e|notice|copying|patents)([.-][a-z.-]*)?$`)
 
-// licenceTexts returns the licences and notices of the function and of all that is linked into it, in one text. Those that several
+// licenceTexts returns the licences and notices of the functions and of all that is linked into them, in one text. Those that several
 // modules have in common, as those of the AWS SDK, are there once.
-func licenceTexts(info *buildinfo.BuildInfo) ([]byte, error) {
+func licenceTexts(infos ...*buildinfo.BuildInfo) ([]byte, error) {
 	type source struct {
 		title, directory string
 		deep             bool // a package of a module may hold code of somebody else
@@ -32,8 +32,8 @@ func licenceTexts(info *buildinfo.BuildInfo) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	sources := []source{{product, own, false}, {"Go " + goVersion(info), root, false}}
-	for _, module := range linked(info) {
+	sources := []source{{product, own, false}, {"Go " + goVersion(infos[0]), root, false}}
+	for _, module := range linked(infos...) {
 		directory, err := goCommand("list", "-m", "-f", "{{.Dir}}", module.Path)
 		if err != nil {
 			return nil, err

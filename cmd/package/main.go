@@ -1,9 +1,10 @@
-// Command package makes of the compiled function what a release consists of: the zip that Lambda runs, a template that
-// deploys it, a list of what is linked into it, the licences of that, and their checksums. The same function makes the same bytes everywhere;
+// Command package makes of the compiled functions what a release consists of: the zips that Lambda runs, a template that
+// deploys them, a list of what is linked into them, the licences of that, and their checksums. The same functions make the same bytes everywhere;
 // `make package` runs it.
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"debug/buildinfo"
 	"errors"
@@ -18,11 +19,12 @@ const product = "appstream-ami-exporter"
 
 func main() {
 	version := flag.String("version", "", "the version, as it is stamped into the function")
-	bootstrap := flag.String("bootstrap", "build/lambda/bootstrap", "the compiled function")
+	bootstrap := flag.String("bootstrap", "build/lambda/bootstrap", "the compiled exporter")
+	keeper := flag.String("keeper", "build/keeper/bootstrap", "the compiled keeper")
 	template := flag.String("template", "template.yaml", "the stack's template")
 	directory := flag.String("directory", "build/package", "where to put the files")
 	flag.Parse()
-	sums, err := pack(*version, *bootstrap, *template, *directory)
+	sums, err := pack(*version, *bootstrap, *keeper, *template, *directory)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "package:", err)
 		os.Exit(1)
@@ -34,11 +36,15 @@ func main() {
 var asVersion = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+-]*$`)
 
 // pack writes the files of a release and returns their checksums.
-func pack(version, bootstrap, template, directory string) (sums string, err error) {
+func pack(version, bootstrap, keeper, template, directory string) (sums string, err error) {
 	if !asVersion.MatchString(version) {
 		return "", fmt.Errorf("%q is no version: letters, digits and . _ + -", version)
 	}
-	binary, err := os.ReadFile(bootstrap)
+	exporterZip, exporter, err := zipAndInfo(bootstrap)
+	if err != nil {
+		return "", err
+	}
+	keeperZip, keeperInfo, err := zipAndInfo(keeper)
 	if err != nil {
 		return "", err
 	}
@@ -46,24 +52,18 @@ func pack(version, bootstrap, template, directory string) (sums string, err erro
 	if err != nil {
 		return "", err
 	}
-	name := product + "-" + version
-	zip, err := zipOf(binary)
+	name, keeperName := product+"-"+version, product+"-keeper-"+version
+	list, err := billOfMaterials(version, exporter, keeperInfo)
 	if err != nil {
 		return "", err
 	}
-	info, err := buildinfo.ReadFile(bootstrap)
-	if err != nil {
-		return "", fmt.Errorf("what is linked into %s: %w", bootstrap, err)
-	}
-	list, err := billOfMaterials(info, version)
+	licences, err := licenceTexts(exporter, keeperInfo)
 	if err != nil {
 		return "", err
 	}
-	licences, err := licenceTexts(info)
-	if err != nil {
-		return "", err
-	}
-	deployable, err := templateFor(string(text), "./"+name+".zip")
+	deployable, err := templateFor(string(text), map[string]string{
+		"ExportFunction": "./" + name + ".zip", "KeeperFunction": "./" + keeperName + ".zip",
+	})
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", template, err)
 	}
@@ -72,19 +72,36 @@ func pack(version, bootstrap, template, directory string) (sums string, err erro
 		return "", err
 	}
 	for _, file := range []struct {
-		suffix  string
+		name    string
 		content []byte
-	}{{".zip", zip}, {".yaml", []byte(deployable)}, {".cdx.json", list}, {".licences.txt", licences}} {
-		if err := os.WriteFile(filepath.Join(directory, name+file.suffix), file.content, 0o644); err != nil {
+	}{
+		{name + ".zip", exporterZip}, {keeperName + ".zip", keeperZip}, {name + ".yaml", []byte(deployable)},
+		{name + ".cdx.json", list}, {name + ".licences.txt", licences},
+	} {
+		if err := os.WriteFile(filepath.Join(directory, file.name), file.content, 0o644); err != nil {
 			return "", err
 		}
 		// As sha256sum writes and reads it.
-		sums += fmt.Sprintf("%x  %s\n", sha256.Sum256(file.content), name+file.suffix)
+		sums += fmt.Sprintf("%x  %s\n", sha256.Sum256(file.content), file.name)
 	}
 	if err := os.WriteFile(filepath.Join(directory, name+".sha256"), []byte(sums), 0o644); err != nil {
 		return "", err
 	}
 	return sums, nil
+}
+
+// zipAndInfo reads a compiled function: the zip that Lambda runs, and what the linker has noted in it.
+func zipAndInfo(bootstrap string) ([]byte, *buildinfo.BuildInfo, error) {
+	binary, err := os.ReadFile(bootstrap)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := buildinfo.Read(bytes.NewReader(binary))
+	if err != nil {
+		return nil, nil, fmt.Errorf("what is linked into %s: %w", bootstrap, err)
+	}
+	zip, err := zipOf(binary)
+	return zip, info, err
 }
 
 // clean removes the files of other versions, lest they be released with this one.

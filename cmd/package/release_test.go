@@ -11,13 +11,13 @@ import (
 	"appstream-ami-exporter/internal/localaws/localtest"
 )
 
-// A release is deployed with the aws command alone: it uploads the zip as it is, and has the template point there.
+// A release is deployed with the aws command alone: it uploads the zips as they are, and has the template point there.
 func TestRelease(t *testing.T) {
 	aws := localtest.Tool(t, "aws", "https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html")
 	moto := localtest.Moto(t)
 	directory := t.TempDir()
-	for _, suffix := range []string{".zip", ".yaml"} {
-		name := "appstream-ami-exporter-v1.2.3" + suffix
+	const exporter, keeper, template = "appstream-ami-exporter-v1.2.3.zip", "appstream-ami-exporter-keeper-v1.2.3.zip", "appstream-ami-exporter-v1.2.3.yaml"
+	for _, name := range []string{exporter, keeper, template} {
 		if err := os.WriteFile(filepath.Join(directory, name), read(t, packed(t), name), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -33,15 +33,19 @@ func TestRelease(t *testing.T) {
 		}
 	}
 	run("s3", "mb", "s3://releases")
-	run("cloudformation", "package", "--template-file", "appstream-ami-exporter-v1.2.3.yaml", "--s3-bucket", "releases",
+	run("cloudformation", "package", "--template-file", template, "--s3-bucket", "releases",
 		"--output-template-file", "packaged.yaml")
-	_, after, found := strings.Cut(string(read(t, directory, "packaged.yaml")), "CodeUri: s3://releases/")
-	if !found {
-		t.Fatal("the packaged template does not name the code in the bucket")
-	}
-	key, _, _ := strings.Cut(after, "\n")
-	run("s3", "cp", "s3://releases/"+key, "uploaded.zip")
-	if !bytes.Equal(read(t, directory, "uploaded.zip"), read(t, directory, "appstream-ami-exporter-v1.2.3.zip")) {
-		t.Error("what is uploaded is not the zip of the release")
+	packaged := string(read(t, directory, "packaged.yaml"))
+	for function, zip := range map[string]string{"ExportFunction": exporter, "KeeperFunction": keeper} {
+		_, after, _ := strings.Cut(packaged, "\n  "+function+":\n")
+		_, after, found := strings.Cut(after, "CodeUri: s3://releases/")
+		if !found {
+			t.Fatalf("the packaged template does not name the code of %s in the bucket", function)
+		}
+		key, _, _ := strings.Cut(after, "\n")
+		run("s3", "cp", "s3://releases/"+key, "uploaded.zip")
+		if !bytes.Equal(read(t, directory, "uploaded.zip"), read(t, directory, zip)) {
+			t.Errorf("what is uploaded for %s is not %s", function, zip)
+		}
 	}
 }

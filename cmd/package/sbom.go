@@ -4,20 +4,21 @@ import (
 	"bytes"
 	"debug/buildinfo"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	cyclonedx "github.com/CycloneDX/cyclonedx-go"
 )
 
-// billOfMaterials lists the modules that are really linked into the binary, as the Go linker has noted them there. It has no serial
+// billOfMaterials lists the modules that are really linked into the binaries, as the Go linker has noted them there. It has no serial
 // number and no time: both would differ from build to build. https://cyclonedx.org/docs/1.6/json/
-func billOfMaterials(info *buildinfo.BuildInfo, version string) ([]byte, error) {
+func billOfMaterials(version string, infos ...*buildinfo.BuildInfo) ([]byte, error) {
 	self := cyclonedx.Component{
 		Type: cyclonedx.ComponentTypeApplication, BOMRef: product, Name: product, Version: version,
 		Licenses: &cyclonedx.Licenses{{License: &cyclonedx.License{ID: "MIT"}}},
 	}
-	components := []cyclonedx.Component{library("stdlib", goVersion(info), "")}
-	for _, module := range linked(info) {
+	components := []cyclonedx.Component{library("stdlib", goVersion(infos[0]), "")}
+	for _, module := range linked(infos...) {
 		components = append(components, library(module.Path, module.Version, module.Sum))
 	}
 	var references []string
@@ -45,15 +46,21 @@ func library(path, version, sum string) cyclonedx.Component {
 	return c
 }
 
-// linked returns the modules whose code is in the binary, beside the function's own.
-func linked(info *buildinfo.BuildInfo) []*debug.Module {
+// linked returns the modules whose code is in any of the binaries, beside the functions' own, by their paths.
+func linked(infos ...*buildinfo.BuildInfo) []*debug.Module {
 	var modules []*debug.Module
-	for _, module := range info.Deps {
-		if module.Replace != nil {
-			module = module.Replace
+	for _, info := range infos {
+		for _, module := range info.Deps {
+			if module.Replace != nil {
+				module = module.Replace
+			}
+			same := func(other *debug.Module) bool { return other.Path == module.Path } // all are built from one go.mod
+			if !slices.ContainsFunc(modules, same) {
+				modules = append(modules, module)
+			}
 		}
-		modules = append(modules, module)
 	}
+	slices.SortFunc(modules, func(a, b *debug.Module) int { return strings.Compare(a.Path, b.Path) })
 	return modules
 }
 

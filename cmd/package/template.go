@@ -1,20 +1,27 @@
 package main
 
 import (
-	"errors"
+	"fmt"
 	"strings"
 )
 
-// templateFor makes of the template one that deploys the zip and needs neither Go nor the source: `aws cloudformation package`
-// uploads what CodeUri names. All else stays as it is, comments included.
-func templateFor(template, codeURI string) (string, error) {
+// templateFor makes of the template one that deploys the zips, by the logical ids of their functions, and needs neither Go nor the
+// source: `aws cloudformation package` uploads what CodeUri names. All else stays as it is, comments included.
+func templateFor(template string, codeURIs map[string]string) (string, error) {
 	const code = "\n      CodeUri: .\n"
 	const build = "\n    Metadata:\n      BuildMethod: makefile\n"
-	if strings.Count(template, code) != 1 || strings.Count(template, build) != 1 {
-		return "", errors.New("one function with CodeUri . and BuildMethod makefile was expected")
+	if strings.Count(template, code) != len(codeURIs) || strings.Count(template, build) != len(codeURIs) {
+		return "", fmt.Errorf("%d functions with CodeUri . and BuildMethod makefile were expected", len(codeURIs))
 	}
-	template = strings.Replace(template, code, "\n      CodeUri: "+codeURI+"\n", 1)
-	template = strings.Replace(template, build, "\n", 1)
+	for id, uri := range codeURIs {
+		before, function, found := strings.Cut(template, "\n  "+id+":\n")
+		if !found || !strings.Contains(function, code) {
+			return "", fmt.Errorf("there is no function %s with CodeUri .", id)
+		}
+		function = strings.Replace(function, code, "\n      CodeUri: "+uri+"\n", 1)
+		function = strings.Replace(function, build, "\n", 1)
+		template = before + "\n  " + id + ":\n" + function
+	}
 	return withoutApplication(template), nil
 }
 

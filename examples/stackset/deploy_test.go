@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -22,7 +23,17 @@ const here, other = "123456789012", "210987654321"
 func TestDeploy(t *testing.T) {
 	cli := localtest.Tool(t, "aws", "pip install awscli")
 	endpoint := localtest.CloudFormation(t)
-	code := localtest.Code(t)
+	code := filepath.Join(t.TempDir(), "appstream-ami-exporter-v1.2.3.zip")
+	for _, name := range []string{"appstream-ami-exporter-v1.2.3.zip", "appstream-ami-exporter-keeper-v1.2.3.zip"} {
+		content, err := os.ReadFile(localtest.Code(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The stack below has no keeper, so its code is stored and not run; but it is another file.
+		if err := os.WriteFile(filepath.Join(filepath.Dir(code), name), append(content, name...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	// Nothing of the developer's own AWS.
 	environment := slices.DeleteFunc(os.Environ(), func(variable string) bool { return strings.HasPrefix(variable, "AWS_") })
 	environment = append(environment, "AWS_ENDPOINT_URL="+endpoint, "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local", "AWS_PAGER=",
@@ -73,8 +84,9 @@ func TestDeploy(t *testing.T) {
 		}
 		var files []string
 		ask(&files, "s3api", "list-objects-v2", "--region", region, "--bucket", "exporter-"+here+"-"+region, "--query", "Contents[].Key")
-		if !slices.ContainsFunc(files, regexp.MustCompile(`^[0-9a-f]{64}\.zip$`).MatchString) {
-			t.Errorf("the bucket in %s has no code: %q", region, files)
+		zips := slices.DeleteFunc(files, func(file string) bool { return !regexp.MustCompile(`^[0-9a-f]{64}\.zip$`).MatchString(file) })
+		if len(zips) != 2 {
+			t.Errorf("the bucket in %s has the code %q, not that of exporter and keeper", region, zips)
 		}
 	}
 
@@ -102,6 +114,7 @@ func TestDeploySaysWhatItNeeds(t *testing.T) {
 	for name, test := range map[string]struct{ environment, argument, want string }{
 		"no code":    {"REGIONS=eu-west-1", "", "the zip that make package has made"},
 		"no Regions": {"ACCOUNTS=" + here, "code.zip", "REGIONS and either ORGANIZATIONAL_UNITS or ACCOUNTS"},
+		"no keeper":  {"REGIONS=eu-west-1", "code.zip", "appstream-ami-exporter-keeper-code.zip is not there"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			command := exec.Command("./deploy", test.argument)

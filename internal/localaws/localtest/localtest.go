@@ -28,45 +28,60 @@ const ExportDuration = 80 * time.Millisecond
 // settleLimit is how long a test waits for the account to be done before it takes it to hang.
 const settleLimit = 30 * time.Second
 
-// Main runs the tests of a package and removes the function that was compiled for them. Its TestMain calls it.
+// Main runs the tests of a package and removes the functions that were compiled for them. Its TestMain calls it.
 func Main(m *testing.M) int {
 	code := m.Run()
-	if built.directory != "" {
-		_ = os.RemoveAll(built.directory) // what is left of it lies in the directory for temporary files
+	for _, p := range []*program{&exporter, &keeper} {
+		if p.directory != "" {
+			_ = os.RemoveAll(p.directory) // what is left of it lies in the directory for temporary files
+		}
 	}
 	return code
 }
 
-var built struct {
+// program is a function that is compiled once for all tests of a package.
+type program struct {
+	target, variable string // of make: what builds it, and where it is told to put it
+
 	once      sync.Once
 	directory string
 	err       error
 }
 
-// Bootstrap returns the path of the function, compiled as it is deployed but for this machine. It is built once for all
+var (
+	exporter = program{target: "build/bootstrap", variable: "bootstrap"}
+	keeper   = program{target: "build/bootstrap-keeper", variable: "keeper"}
+)
+
+// Bootstrap returns the path of the exporter, compiled as it is deployed but for this machine. It is built once for all
 // tests of a package, whose TestMain has to call Main.
-func Bootstrap(t testing.TB) string {
+func Bootstrap(t testing.TB) string { return exporter.built(t) }
+
+// Keeper returns the path of the keeper, as Bootstrap does that of the exporter. Where the SDK's client of EC2 has not been
+// compiled yet, that takes minutes.
+func Keeper(t testing.TB) string { return keeper.built(t) }
+
+func (p *program) built(t testing.TB) string {
 	t.Helper()
 	root := Root(t)
-	built.once.Do(func() {
-		if built.err = dependOnSources(root); built.err != nil {
+	p.once.Do(func() {
+		if p.err = dependOnSources(root); p.err != nil {
 			return
 		}
-		if built.directory, built.err = os.MkdirTemp("", "bootstrap"); built.err != nil {
+		if p.directory, p.err = os.MkdirTemp("", "bootstrap"); p.err != nil {
 			return
 		}
 		// make, so that the flags are those of the deployed function wherever they change.
-		build := exec.Command("make", "--no-print-directory", "-C", root, "build/bootstrap",
-			"bootstrap="+filepath.Join(built.directory, "bootstrap"))
+		build := exec.Command("make", "--no-print-directory", "-C", root, p.target, p.variable+"="+filepath.Join(p.directory, "bootstrap"))
 		build.Env = withoutMake(os.Environ())
 		if output, err := build.CombinedOutput(); err != nil {
-			built.err = fmt.Errorf("build the function: %w\n%s", err, output)
+			p.err = fmt.Errorf("build the function: %w\n%s", err, output)
 		}
 	})
-	if built.err != nil {
-		t.Fatal(built.err)
+	if p.err != nil {
+		t.Fatal(p.err)
 	}
-	return filepath.Join(built.directory, "bootstrap")
+	return filepath.Join(p.directory, "bootstrap")
 }
 
 // DependOnSources looks at all that programs are compiled from. go test keeps the result of a test while the files that the test
