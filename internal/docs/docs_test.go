@@ -104,6 +104,7 @@ type template struct {
 	} `yaml:"Parameters"`
 	Resources map[string]struct {
 		Type       string         `yaml:"Type"`
+		Condition  string         `yaml:"Condition"`
 		Properties map[string]any `yaml:"Properties"`
 	} `yaml:"Resources"`
 	Outputs map[string]struct {

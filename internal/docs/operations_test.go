@@ -20,12 +20,17 @@ var section = regexp.MustCompile(`docs/OPERATIONS\.md, section "([^"]+)"`)
 // Every alarm's description leads to a section of its own, which names the alarm.
 func TestAlarms(t *testing.T) {
 	page := read(t, "docs", "OPERATIONS.md")
-	alarms := 0
+	alarms, keepers := 0, 0
 	for id, resource := range readTemplate(t).Resources {
 		if resource.Type != "AWS::CloudWatch::Alarm" {
 			continue
 		}
-		alarms++
+		switch resource.Condition {
+		case "WatchKeeper", "WatchRetirement", "WatchCopies", "WatchPointers":
+			keepers++
+		default:
+			alarms++
+		}
 		description, _ := resource.Properties["AlarmDescription"].(string)
 		named := section.FindStringSubmatch(description)
 		if named == nil {
@@ -43,6 +48,9 @@ func TestAlarms(t *testing.T) {
 	}
 	if row := fmt.Sprintf("| alarms: %d | %.2f |", alarms, float64(alarms)/10); !strings.Contains(read(t, "docs", "PERFORMANCE.md"), row) {
 		t.Errorf("the costs of the alarms are not %q", row)
+	}
+	if row := fmt.Sprintf("| alarms of the keeper: %d | %.2f |", keepers, float64(keepers)/10); !strings.Contains(read(t, "docs", "KEEPING.md"), row) {
+		t.Errorf("the costs of the keeper's alarms are not %q", row)
 	}
 }
 
@@ -104,9 +112,23 @@ func TestLogMessages(t *testing.T) {
 }
 
 func TestMetrics(t *testing.T) {
+	count, keepers := describedMetrics(t, "metrics.go"), describedMetrics(t, "keeper.go")
+	const hours = 4 * 30. / 730 // of a month
+	row := fmt.Sprintf("| metrics: %d, sent in 4 hours of a night | %.2f |", count, float64(count)*0.3*hours)
+	if !strings.Contains(read(t, "docs", "PERFORMANCE.md"), row) {
+		t.Errorf("the costs of the metrics are not %q", row)
+	}
+	row = fmt.Sprintf("| metrics of the keeper: %d, if each were sent every hour | %.2f |", keepers, float64(keepers)*0.3)
+	if !strings.Contains(read(t, "docs", "KEEPING.md"), row) {
+		t.Errorf("the costs of the keeper's metrics are not %q", row)
+	}
+}
+
+// describedMetrics counts the metrics that a file of package metrics declares. Each must be described.
+func describedMetrics(t *testing.T, file string) (count int) {
+	t.Helper()
 	page := read(t, "docs", "OPERATIONS.md")
-	count := 0
-	ast.Inspect(parse(t, filepath.Join(root, "internal", "metrics", "metrics.go")), func(node ast.Node) bool {
+	ast.Inspect(parse(t, filepath.Join(root, "internal", "metrics", file)), func(node ast.Node) bool {
 		spec, ok := node.(*ast.ValueSpec)
 		if !ok || len(spec.Values) != 1 {
 			return true
@@ -124,11 +146,7 @@ func TestMetrics(t *testing.T) {
 		}
 		return true
 	})
-	const hours = 4 * 30. / 730 // of a month
-	row := fmt.Sprintf("| metrics: %d, sent in 4 hours of a night | %.2f |", count, float64(count)*0.3*hours)
-	if !strings.Contains(read(t, "docs", "PERFORMANCE.md"), row) {
-		t.Errorf("the costs of the metrics are not %q", row)
-	}
+	return count
 }
 
 // sources are the files of the exporter; the keeper has a log of its own.

@@ -116,6 +116,7 @@ var made = map[string][]string{
 		"iam:PutRolePermissionsBoundary", "iam:UpdateAssumeRolePolicy"},
 	"AWS::CloudWatch::Alarm":     {"cloudwatch:PutMetricAlarm", "cloudwatch:DescribeAlarms", "cloudwatch:DeleteAlarms"},
 	"AWS::CloudWatch::Dashboard": {"cloudwatch:PutDashboard", "cloudwatch:GetDashboard", "cloudwatch:DeleteDashboards"},
+	"AWS::Rbin::Rule":            {"rbin:CreateRule", "rbin:GetRule", "rbin:UpdateRule", "rbin:TagResource", "rbin:DeleteRule"},
 }
 
 func TestDeployPolicy(t *testing.T) {
