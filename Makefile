@@ -134,7 +134,7 @@ deploy: version ## Build and deploy the stack STACK; asks what it needs to know.
 
 # The commands for a terminal are a program that is built once, and again when something that it is made of has changed.
 build/exporter: go.mod go.sum $(wildcard cmd/exporter/*.go internal/*/*.go)
-	@$(if $(wildcard $@),,echo "Building the commands, this once: about a minute and a half on two cores, and Go modules come from the network the first time.")
+	@$(if $(wildcard $@),,echo "Building the commands, this once: it takes about a minute on two cores. The first time Go modules are downloaded as well.")
 	@go build -o $@ ./cmd/exporter
 	@touch $@
 

@@ -189,6 +189,22 @@ func TestStatusWithoutAPart(t *testing.T) {
 	}
 }
 
+// A second attempt at an invocation would be a second request.
+func TestInvokesOnce(t *testing.T) {
+	account := local(t)
+	invocations := 0
+	account.People.SetFault(func(call gateway.Call) gateway.Effect {
+		if call.Service != "lambda" {
+			return gateway.Effect{}
+		}
+		invocations++
+		return gateway.Effect{Kind: gateway.Refuse, Code: "ServiceException", Status: http.StatusInternalServerError, Message: "not now"}
+	})
+	if _, err := show(t, "export", "-image", "win2022-base-7"); err == nil || !strings.Contains(err.Error(), "Lambda Invoke: ServiceException: not now") || invocations != 1 {
+		t.Errorf("the function is invoked %d times, %v", invocations, err)
+	}
+}
+
 // Somebody waits for these lines with a hand on the keyboard.
 func TestStatusIsQuick(t *testing.T) {
 	account := local(t)
