@@ -244,7 +244,17 @@ func TestFollow(t *testing.T) {
 		account.AppStream.PutImage(appstream.Image{
 			Name: "win2022-soon-1", State: types.ImageStateCreating, Becomes: []appstream.StateChange{{After: time.Second, State: types.ImageStateAvailable}},
 		})
+		requests := 0
+		account.People.SetFault(func(call gateway.Call) gateway.Effect {
+			if call.Service == "lambda" && !strings.Contains(string(call.Body), `"dryRun":true`) {
+				requests++
+			}
+			return gateway.Effect{}
+		})
 		screen := mustShow(t, "export", "-image", "win2022-soon-1", "-follow", "-json")
+		if requests != 1 {
+			t.Errorf("the export is requested %d times", requests)
+		}
 		var read exported
 		if err := json.Unmarshal([]byte(screen), &read); err != nil {
 			t.Fatalf("%v:\n%s", err, screen)
@@ -315,8 +325,18 @@ func TestReplay(t *testing.T) {
 	}
 	put(string(localtest.Event(t, "image-ready.json")), map[string]string{"ERROR_CODE": "NO_PERMISSIONS"})
 
+	shownAgain := 0
+	account.People.SetFault(func(call gateway.Call) gateway.Effect {
+		if call.Action == "ChangeMessageVisibility" && call.Param("VisibilityTimeout") == "0" {
+			shownAgain++
+		}
+		return gateway.Effect{}
+	})
 	screen, err := show(t, "replay")
 	needsPerson(t, err, "2 triggers left")
+	if shownAgain != 2 {
+		t.Errorf("%d of the two that were left can be seen again at once", shownAgain)
+	}
 	has(t, screen, "sent again  Scheduled Event", "AccessDenied: the role may not invoke the function", "left there  tonight, please", "it is no JSON",
 		"left there  AppStream Image Ready", "names no image", "sent again  AppStream Image Ready", "NO_PERMISSIONS")
 	await(t, "the schedule runs", func() bool { return len(account.AppStream.Tasks()) >= 2 })

@@ -63,6 +63,10 @@ func TestLoad(t *testing.T) {
 			config: "[profile mine]\nregion = eu-west-1" + keys, environment: map[string]string{"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_PROFILE": "mine"},
 			region: "eu-west-1", key: "own",
 		},
+		"a local AWS and a profile named": {
+			config: "[profile mine]\nregion = eu-west-1" + keys, environment: map[string]string{"AWS_ENDPOINT_URL": "http://127.0.0.1:9"},
+			target: Target{Profile: "mine"}, region: "eu-west-1", key: "own",
+		},
 		"an AWS elsewhere": {
 			config: "[default]\nregion = eu-west-1" + keys, environment: map[string]string{"AWS_ENDPOINT_URL": "https://aws.example.com"}, region: "eu-west-1", key: "own",
 		},
