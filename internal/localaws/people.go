@@ -127,6 +127,5 @@ func (a *Account) putEvents(w http.ResponseWriter, r *http.Request) {
 		}
 		answer.Entries = append(answer.Entries, entry{EventID: id})
 	}
-	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-	_ = json.NewEncoder(w).Encode(answer) // fails only if the caller has gone
+	awsreply.Write(w, r, answer)
 }

@@ -48,6 +48,8 @@ func reflected(v reflect.Value) cbor.Value {
 			return cbor.NegInt(-v.Int())
 		}
 		return cbor.Uint(v.Int())
+	case reflect.Float64:
+		return cbor.Float64(v.Float())
 	case reflect.Slice:
 		list := cbor.List{}
 		for i := range v.Len() {

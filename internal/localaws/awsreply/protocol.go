@@ -45,6 +45,9 @@ func protocolOf(r *http.Request) protocol {
 	return query
 }
 
+// IsQuery tells whether a request speaks the query protocol, whose answers each service writes itself.
+func IsQuery(r *http.Request) bool { return protocolOf(r) == query || protocolOf(r) == ec2Query }
+
 // jsonType is the version of AWS JSON that a request speaks.
 func jsonType(r *http.Request) string {
 	if contentType := r.Header.Get("Content-Type"); strings.HasPrefix(contentType, "application/x-amz-json-") {
@@ -72,8 +75,9 @@ func Operation(r *http.Request, body []byte) (service, operation string) {
 	case json1:
 		service, operation, _ = strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	case cbor2:
-		path, _ := strings.CutPrefix(r.URL.Path, "/service/")
-		service, operation, _ = strings.Cut(path, "/operation/")
+		if path, ok := strings.CutPrefix(r.URL.Path, "/service/"); ok {
+			service, operation, _ = strings.Cut(path, "/operation/")
+		}
 	case query, ec2Query:
 		form, _ := url.ParseQuery(string(body))
 		operation = form.Get("Action")

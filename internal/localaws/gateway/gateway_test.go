@@ -123,7 +123,10 @@ func TestRecordsCalls(t *testing.T) {
 		t.Fatal(err)
 	}
 	var told atomic.Int32
-	g := newGateway(t, gateway.Options{OnCall: func(gateway.Call) { told.Add(1) }}, services(new(countingAppStream), q)...)
+	all := append(services(new(countingAppStream), q),
+		gateway.Service{SigningName: "monitoring", IAMPrefix: "cloudwatch", Handler: new(countingAppStream)},
+		gateway.Service{SigningName: "lambda", Handler: new(countingAppStream), Operation: func(*http.Request) string { return "Invoke" }})
+	g := newGateway(t, gateway.Options{OnCall: func(gateway.Call) { told.Add(1) }}, all...)
 	cfg, ctx := clientConfig(t, g), t.Context()
 
 	if _, err := appstream.NewFromConfig(cfg).DescribeImages(ctx, &appstream.DescribeImagesInput{
@@ -142,6 +145,25 @@ func TestRecordsCalls(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	// By hand: the AppStream of the aws command, which speaks JSON, and others that no client here speaks to.
+	for _, headers := range [][]string{
+		{"appstream", "X-Amz-Target", "PhotonAdminProxyService.DescribeImages"},
+		{"monitoring", "X-Amz-Target", "GraniteServiceVersion20100801.DescribeAlarms"},
+		{"lambda", "Content-Type", "application/json"},
+	} {
+		request, err := http.NewRequestWithContext(ctx, http.MethodPost, *cfg.BaseEndpoint, strings.NewReader(`{"NextToken":"more"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=x/20261123/eu-west-1/"+headers[0]+"/aws4_request, SignedHeaders=host")
+		request.Header.Set(headers[1], headers[2])
+		response, err := cfg.HTTPClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+	}
+
 	type summary struct {
 		Number                     int
 		Service, Action, IAMAction string
@@ -158,18 +180,21 @@ func TestRecordsCalls(t *testing.T) {
 		{1, "appstream", "DescribeImages", "appstream:DescribeImages", 200},
 		{2, "sns", "Publish", "sns:Publish", 200},
 		{3, "sqs", "SendMessage", "sqs:SendMessage", 200},
+		{4, "appstream", "DescribeImages", "appstream:DescribeImages", 200},
+		{5, "cloudwatch", "DescribeAlarms", "cloudwatch:DescribeAlarms", 200},
+		{6, "lambda", "Invoke", "lambda:Invoke", 200},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
 	params := []string{
 		g.Calls()[0].Param("NextToken"), g.Calls()[0].Param("Names"), g.Calls()[0].Param("Absent"),
-		g.Calls()[1].Param("Message"),
+		g.Calls()[1].Param("Message"), g.Calls()[3].Param("NextToken"),
 	}
-	if diff := cmp.Diff([]string{"more", `["win"]`, "", "hello"}, params); diff != "" {
+	if diff := cmp.Diff([]string{"more", `["win"]`, "", "hello", "more"}, params); diff != "" {
 		t.Errorf("parameters (-want +got):\n%s", diff)
 	}
-	eventually(t, "OnCall was told of three calls", func() bool { return told.Load() == 3 })
+	eventually(t, "OnCall was told of all calls", func() bool { return told.Load() == 6 })
 }
 
 func TestRefusesInTheServicesOwnFormat(t *testing.T) {

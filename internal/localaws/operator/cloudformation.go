@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"appstream-ami-exporter/internal/localaws/awsreply"
 )
 
 // Stack is the deployed stack, as CloudFormation knows it.
@@ -29,7 +31,7 @@ type Resource struct {
 // named refuses a request for any other stack.
 func (s *Server) named(in object) error {
 	if name := text(in, "StackName"); name != "" && name != s.options.Stack.Name && name != s.options.Stack.ID {
-		return refuse("ValidationError", "Stack with id %s does not exist", name)
+		return awsreply.Refuse("ValidationError", "Stack with id %s does not exist", name)
 	}
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"appstream-ami-exporter/internal/localaws/awsreply"
 )
 
 // line is a line of the function's log.
@@ -41,7 +43,7 @@ func (s *Server) filterLogEvents(in object) (object, error) {
 		group = identifier[strings.LastIndex(identifier, ":")+1:]
 	}
 	if group != s.options.Stack.LogGroup {
-		return nil, refuse("ResourceNotFoundException", "The specified log group does not exist.")
+		return nil, awsreply.Refuse("ResourceNotFoundException", "The specified log group does not exist.")
 	}
 	matches, err := pattern(text(in, "filterPattern"))
 	if err != nil {
@@ -103,7 +105,7 @@ func pattern(text string) (matches func(line string) bool, err error) {
 	for part := range strings.SplitSeq(inner, "&&") {
 		parsed := condition.FindStringSubmatch(strings.TrimSpace(part))
 		if parsed == nil || !isJSON || !closed {
-			return nil, refuse("InvalidParameterException", "The local AWS does not know this form of a filter pattern: %s", text)
+			return nil, awsreply.Refuse("InvalidParameterException", "The local AWS does not know this form of a filter pattern: %s", text)
 		}
 		conditions = append(conditions, parsed)
 	}

@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"appstream-ami-exporter/internal/localaws/awsreply"
 )
 
 // series is a metric with its one dimension: this project's have the function's name, SQS's the queue's.
@@ -124,7 +126,7 @@ func (s *Server) getMetricStatistics(in object) (object, error) {
 	start, end, period := moment(in, "StartTime"), moment(in, "EndTime"), time.Duration(number(in, "Period"))*time.Second
 	statistics := texts(in, "Statistics")
 	if start.IsZero() || !end.After(start) || period < time.Minute || len(statistics) == 0 {
-		return nil, refuse("InvalidParameterValue", "StartTime, EndTime, Period and Statistics are needed here.")
+		return nil, awsreply.Refuse("InvalidParameterValue", "StartTime, EndTime, Period and Statistics are needed here.")
 	}
 	points := list{}
 	for from := start; from.Before(end); from = from.Add(period) {

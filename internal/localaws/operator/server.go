@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"appstream-ami-exporter/internal/localaws/awsreply"
 )
 
 // Options describe the stack.
@@ -70,15 +72,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.requests++
-	asked.id = fmt.Sprintf("00000000-0000-4000-8000-%012x", s.requests)
+	w.Header().Set("X-Amzn-RequestId", fmt.Sprintf("00000000-0000-4000-8000-%012x", s.requests))
 	var answer object
 	if err == nil {
 		run := operationOf(asked.service, asked.operation)
 		if run == nil {
-			err = refuse("UnknownOperationException", "The local AWS does not play %s of %s.", asked.operation, asked.service)
+			err = awsreply.Refuse("UnknownOperationException", "The local AWS does not play %s of %s.", asked.operation, asked.service)
 		} else {
 			answer, err = run(s, asked.input)
 		}
 	}
-	asked.reply(w, answer, err)
+	asked.reply(w, r, answer, err)
 }
