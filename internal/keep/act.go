@@ -287,12 +287,9 @@ func (p *pass) lastLook(ctx context.Context, region *RegionPlan, d *Decision) (b
 		if facts.Region != region.Region {
 			continue
 		}
-		if len(seen) != len(ids) {
-			p.Log.InfoContext(ctx, "not deregistered: the listing shows AMIs that are gone", "ami", d.AMI.ID, "region", d.Region)
-			return false, nil
-		}
 		at := slices.IndexFunc(seen, func(ami AMI) bool { return ami.ID == d.AMI.ID })
 		if at < 0 {
+			p.Log.InfoContext(ctx, "not deregistered: the listing shows AMIs that are gone", "ami", d.AMI.ID, "region", d.Region)
 			return false, nil
 		}
 		guards, err := readGuards(ctx, p.Regions[facts.Region], seen[at:at+1])

@@ -13,12 +13,17 @@ import (
 )
 
 var (
-	years = flag.Int("years", 12, "how many years TestYears simulates")
-	seed  = flag.Uint64("seed", 0, "the one seed of TestYears to run, or 0 for all")
+	years = flag.Int("years", shortYears, "how many years TestYears simulates")
+	seed  = flag.Uint64("seed", 0, "the one seed of TestYears to run, or 0 for all; with the -years of the run that has shown it")
 )
 
-// yearsOfSeed is how long one estate lives: long enough for yearly rules, short enough for many different ones.
-const yearsOfSeed = 3
+// yearsOfSeed is how long one estate lives: long enough for yearly rules where there is time for that.
+func yearsOfSeed() int {
+	if *years >= 100 {
+		return 3
+	}
+	return 1
+}
 
 // TestYears simulates estates of random images, settings and people over years, with everything that goes wrong, and checks
 // at each call what no keeper may do. A seed always goes the same way: -seed runs one alone.
@@ -32,7 +37,7 @@ func TestYears(t *testing.T) {
 	for range runtime.GOMAXPROCS(0) {
 		wait.Go(func() {
 			for s := range seeds {
-				w := liveYears(s, yearsOfSeed, &total)
+				w := liveYears(s, yearsOfSeed(), &total)
 				for _, violation := range w.violated[:min(3, len(w.violated))] {
 					t.Errorf("seed %d: %s", s, violation)
 				}
@@ -45,7 +50,7 @@ func TestYears(t *testing.T) {
 	if *seed != 0 {
 		seeds <- *seed
 	} else {
-		for s := range uint64((*years + yearsOfSeed - 1) / yearsOfSeed) {
+		for s := range uint64((*years + yearsOfSeed() - 1) / yearsOfSeed()) {
 			if failed.Load() > 5 {
 				break
 			}
@@ -55,7 +60,9 @@ func TestYears(t *testing.T) {
 	close(seeds)
 	wait.Wait()
 	t.Logf("%d years in %s: %s", *years, time.Since(began).Round(time.Second), &total)
-	total.check(t)
+	if *years >= shortYears && *seed == 0 {
+		total.check(t)
+	}
 }
 
 // counters show that the years were not empty.
