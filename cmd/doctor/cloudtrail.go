@@ -41,7 +41,8 @@ func (c clients) selectors(ctx context.Context, trail *string) doctor.Answer[[]d
 	selectors := []doctor.Selector{}
 	for _, s := range o.EventSelectors {
 		selectors = append(selectors, doctor.Selector{
-			Management: s.IncludeManagementEvents == nil || *s.IncludeManagementEvents, ReadWrite: string(s.ReadWriteType), Excluded: s.ExcludeManagementEventSources,
+			Management: s.IncludeManagementEvents == nil || *s.IncludeManagementEvents, ReadWrite: string(s.ReadWriteType),
+			Excluded: s.ExcludeManagementEventSources,
 		})
 	}
 	for _, s := range o.AdvancedEventSelectors {

@@ -37,7 +37,8 @@ func (c clients) encryption(ctx context.Context, f *doctor.Facts) {
 func (c clients) amis(ctx context.Context) doctor.Answer[int] {
 	const most = 1000 // AMIs in a page
 	count := 0
-	pages := ec2.NewDescribeImagesPaginator(c.ec2, &ec2.DescribeImagesInput{Owners: []string{"self"}, IncludeDisabled: aws.Bool(true), MaxResults: aws.Int32(most)})
+	pages := ec2.NewDescribeImagesPaginator(c.ec2,
+		&ec2.DescribeImagesInput{Owners: []string{"self"}, IncludeDisabled: aws.Bool(true), MaxResults: aws.Int32(most)})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {

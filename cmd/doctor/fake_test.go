@@ -158,7 +158,8 @@ func (f *fakeAWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // denials is how each protocol says that the caller may not.
-var denials = map[protocol]string{query: "AccessDenied", ec2q: "UnauthorizedOperation", jsonp: "AccessDeniedException", rest: "AccessDeniedException", rpc: "AccessDenied"}
+var denials = map[protocol]string{query: "AccessDenied", ec2q: "UnauthorizedOperation", jsonp: "AccessDeniedException",
+	rest: "AccessDeniedException", rpc: "AccessDenied"}
 
 const denied = "denied" // stands for the word of the protocol
 
@@ -173,7 +174,8 @@ func refuse(w http.ResponseWriter, p protocol, code string) {
 	body := fmt.Sprintf(`{"__type":%q,"message":"You shall not."}`, code)
 	switch p {
 	case query:
-		body = fmt.Sprintf("<ErrorResponse><Error><Type>Sender</Type><Code>%s</Code><Message>You shall not.</Message></Error></ErrorResponse>", code)
+		body = fmt.Sprintf("<ErrorResponse><Error><Type>Sender</Type><Code>%s</Code><Message>You shall not.</Message></Error>"+
+			"</ErrorResponse>", code)
 	case ec2q:
 		body = fmt.Sprintf("<Response><Errors><Error><Code>%s</Code><Message>You shall not.</Message></Error></Errors></Response>", code)
 	case rest:

@@ -76,7 +76,8 @@ func (c clients) simulate(ctx context.Context, role string, rights []doctor.Righ
 		if len(values) > 1 {
 			kind = types.ContextKeyTypeEnumStringList
 		}
-		input.ContextEntries = append(input.ContextEntries, types.ContextEntry{ContextKeyName: &key, ContextKeyType: kind, ContextKeyValues: values})
+		input.ContextEntries = append(input.ContextEntries,
+			types.ContextEntry{ContextKeyName: &key, ContextKeyType: kind, ContextKeyValues: values})
 	}
 	told := map[string]string{} // by action: why it is denied
 	pages := iam.NewSimulatePrincipalPolicyPaginator(c.iam, input)

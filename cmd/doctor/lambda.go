@@ -60,7 +60,8 @@ func (c clients) concurrency(ctx context.Context) doctor.Answer[doctor.Concurren
 
 // mapping is the event source mapping from the work queue to the function.
 func (c clients) mapping(ctx context.Context, name, queue string) doctor.Answer[doctor.Mapping] {
-	pages := lambda.NewListEventSourceMappingsPaginator(c.functions, &lambda.ListEventSourceMappingsInput{FunctionName: &name, EventSourceArn: &queue})
+	pages := lambda.NewListEventSourceMappingsPaginator(c.functions,
+		&lambda.ListEventSourceMappingsInput{FunctionName: &name, EventSourceArn: &queue})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {

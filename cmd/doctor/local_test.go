@@ -26,7 +26,8 @@ func local(t *testing.T) *localaws.Account {
 	t.Helper()
 	account := localtest.Start(t, localaws.Options{})
 	for _, image := range []appstream.Image{
-		{Name: "win2022-base-7"}, {Name: "win2022-new-1", State: types.ImageStateCreating}, {Name: "win2019-legacy", Platform: types.PlatformTypeWindowsServer2019},
+		{Name: "win2022-base-7"}, {Name: "win2022-new-1", State: types.ImageStateCreating},
+		{Name: "win2019-legacy", Platform: types.PlatformTypeWindowsServer2019},
 	} {
 		account.AppStream.PutImage(image)
 	}
@@ -35,8 +36,9 @@ func local(t *testing.T) *localaws.Account {
 		t.Fatal(err)
 	}
 	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL": endpoint.URL(), "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_EC2_METADATA_DISABLED": "true",
-		"AWS_PROFILE": "", "AWS_ACCESS_KEY_ID": "", "AWS_REGION": "", "AWS_DEFAULT_REGION": "",
+		"AWS_ENDPOINT_URL": endpoint.URL(), "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
+		"AWS_EC2_METADATA_DISABLED": "true",
+		"AWS_PROFILE":               "", "AWS_ACCESS_KEY_ID": "", "AWS_REGION": "", "AWS_DEFAULT_REGION": "",
 	} {
 		t.Setenv(name, value)
 	}
@@ -72,7 +74,8 @@ func TestLocal(t *testing.T) {
 	if err := run(t.Context(), nil, strings.NewReader(""), &out, time.Now); err != nil {
 		t.Error(err)
 	}
-	has(t, out.String(), "3 images selected, 1 to be exported by the next run, 1 waiting (the image is CREATING), 1 that cannot be", "8 ok, 2 warn, 0 FAIL, 17 unknown.")
+	has(t, out.String(), "3 images selected, 1 to be exported by the next run, 1 waiting (the image is CREATING), 1 that cannot be",
+		"8 ok, 2 warn, 0 FAIL, 17 unknown.")
 }
 
 // An export through the real function.
@@ -99,5 +102,6 @@ func TestLocalExport(t *testing.T) {
 		t.Errorf("the tasks are %+v", tasks)
 	}
 	t.Log(out.String())
-	has(t, out.String(), "until it was seen COMPLETED", "Does the list of tasks show one at once?** Yes.", "this AWS does not know ec2:DescribeImages")
+	has(t, out.String(), "until it was seen COMPLETED", "Does the list of tasks show one at once?** Yes.",
+		"this AWS does not know ec2:DescribeImages")
 }

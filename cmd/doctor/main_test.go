@@ -63,7 +63,8 @@ func TestAllIsWell(t *testing.T) {
 	// The conditions of the policies must hold in the simulation, or it denies what works.
 	simulated, _ := url.QueryUnescape(aws.body("iam:SimulatePrincipalPolicy"))
 	for _, want := range []string{
-		"ContextEntries.member.1.ContextKeyName=iam:PassedToService&ContextEntries.member.1.ContextKeyType=string&ContextEntries.member.1.ContextKeyValues.member.1=appstream.amazonaws.com",
+		"ContextEntries.member.1.ContextKeyName=iam:PassedToService&ContextEntries.member.1.ContextKeyType=string&" +
+			"ContextEntries.member.1.ContextKeyValues.member.1=appstream.amazonaws.com",
 		"ContextEntries.member.1.ContextKeyName=aws:TagKeys&ContextEntries.member.1.ContextKeyType=stringList",
 		"PolicySourceArn=arn:aws:iam::123456789012:role/exporter-ScheduleRole-1",
 		"ResourceArns.member.1=arn:aws:sqs:eu-west-1:123456789012:exporter-WorkQueue-1",
@@ -107,7 +108,8 @@ func TestJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Stack != "exporter" || got.Region != "eu-west-1" || got.Account != "123456789012" || got.Caller == "" || got.Summary == "" || len(got.Checks) != len(doctor.Checks()) {
+	if got.Stack != "exporter" || got.Region != "eu-west-1" || got.Account != "123456789012" || got.Caller == "" || got.Summary == "" ||
+		len(got.Checks) != len(doctor.Checks()) {
 		t.Errorf("%s", text)
 	}
 }
@@ -152,7 +154,8 @@ func TestStackWithoutOutputs(t *testing.T) {
 	if _, ok := errors.AsType[terminal.Attention](err); !ok || !strings.Contains(screen, "ROLLBACK_COMPLETE since 2026-11-01 10:15 UTC") {
 		t.Errorf("%v\n%s", err, screen)
 	}
-	answers["cloudformation:DescribeStacks"] = strings.Replace(stackOf("CREATE_COMPLETE", nil), "<OutputKey>FunctionName", "<OutputKey>Other", 1)
+	answers["cloudformation:DescribeStacks"] = strings.Replace(stackOf("CREATE_COMPLETE", nil), "<OutputKey>FunctionName",
+		"<OutputKey>Other", 1)
 	_, cfg = start(t, answers)
 	if _, err := look(t, cfg, false); err == nil || !strings.Contains(err.Error(), "it is not one of the AppStream AMI Exporter") {
 		t.Errorf("of a stack of something else it says: %v", err)

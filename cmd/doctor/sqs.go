@@ -23,7 +23,8 @@ func (c clients) queue(ctx context.Context, url string) doctor.Answer[doctor.Que
 
 // lost counts what came to nothing, and reads some of it for the reasons. Reading takes nothing out of these queues: a message is
 // hidden for a second, and they give up on none however often it is received. The work queue does, and is not read.
-func (c clients) lost(ctx context.Context, url string, reason func(types.Message) string) (doctor.Answer[doctor.Queue], doctor.Answer[[]string]) {
+func (c clients) lost(ctx context.Context, url string, reason func(types.Message) string) (doctor.Answer[doctor.Queue],
+	doctor.Answer[[]string]) {
 	queue := c.queue(ctx, url)
 	if !queue.There() || queue.Value.Messages() == 0 {
 		return queue, doctor.Given[[]string](nil)

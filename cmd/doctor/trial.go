@@ -56,9 +56,9 @@ func (t tester) try(ctx context.Context, image string, twice bool) error {
 	if err := t.rehearse(ctx, spec); err != nil {
 		return err
 	}
-	if !t.agreed(fmt.Sprintf("This exports %s for real, as the AMI %s. An AMI costs what its snapshot holds, $0.05 per GB and month in US East (N. Virginia): "+
-		"60 GB are $3.00 a month, until you deregister it. AWS documents no charge for the export itself. It takes perhaps an hour; Ctrl-C ends "+
-		"the looking, not the export.", image, amiName)) {
+	if !t.agreed(fmt.Sprintf("This exports %s for real, as the AMI %s. An AMI costs what its snapshot holds, $0.05 per GB and month in "+
+		"US East (N. Virginia): 60 GB are $3.00 a month, until you deregister it. AWS documents no charge for the export itself. It takes "+
+		"perhaps an hour; Ctrl-C ends the looking, not the export.", image, amiName)) {
 		return errNothingDone
 	}
 	seen := doctor.Trial{Deployment: t.deployment, ImageName: image, AMIName: amiName, Tag: trialTag}
@@ -80,7 +80,8 @@ func (t tester) try(ctx context.Context, image string, twice bool) error {
 	t.screen.Line("\n%s", t.screen.Paint(terminal.Bold, "To be pasted into an issue; it names no account, image or AMI:"))
 	t.screen.Line("\n%s", seen.Report())
 	if ami != "" {
-		t.screen.Line("The AMI costs money until you remove it:\n  aws ec2 deregister-image --region %s --image-id %s --delete-associated-snapshots", t.deployment.Region, ami)
+		t.screen.Line("The AMI costs money until you remove it:\n  aws ec2 deregister-image --region %s --image-id %s "+
+			"--delete-associated-snapshots", t.deployment.Region, ami)
 	}
 	switch {
 	case broken != nil:
@@ -128,7 +129,8 @@ func (t tester) start(ctx context.Context, spec trigger.Spec) (task string, err 
 	case len(reply.Started) == 1:
 		return reply.Started[0].TaskID, nil
 	case len(reply.Waiting) == 1:
-		return "", fmt.Errorf("it waits (%s) and will be started as soon as it can be, as %s; `make status` shows when. Try again at another time", why(reply), spec.AMIName)
+		return "", fmt.Errorf("it waits (%s) and will be started as soon as it can be, as %s; `make status` shows when. "+
+			"Try again at another time", why(reply), spec.AMIName)
 	}
 	return "", fmt.Errorf("%w: %s", errNothingDone, why(reply))
 }
@@ -249,8 +251,9 @@ func (t tester) lookAround(ctx context.Context, seen *doctor.Trial) {
 
 // startAgain starts the same export under the same AMI name, past the function: that would not.
 func (t tester) startAgain(ctx context.Context, image, amiName, first string) *doctor.SecondStart {
-	if !t.agreed(fmt.Sprintf("Now a second start of %s under the same AMI name %s, to see what AppStream answers. It is made with your own rights. It may leave "+
-		"a second AMI, which costs as much as the first: $0.05 per GB and month in US East (N. Virginia), until you deregister it.", image, amiName)) {
+	if !t.agreed(fmt.Sprintf("Now a second start of %s under the same AMI name %s, to see what AppStream answers. It is made with your "+
+		"own rights. It may leave a second AMI, which costs as much as the first: $0.05 per GB and month in US East (N. Virginia), until "+
+		"you deregister it.", image, amiName)) {
 		return nil
 	}
 	task, err := t.startDirectly(ctx, image, amiName)
@@ -279,7 +282,8 @@ func (t tester) startAgain(ctx context.Context, image, amiName, first string) *d
 	}
 	if found, err := deployed.GetTask(ctx, t.appStream, second); err == nil && aws.ToString(found.AmiId) != "" {
 		s.AMI = true
-		t.screen.Line("%s  a second AMI %s; it costs money until you remove it:\n  aws ec2 deregister-image --region %s --image-id %s --delete-associated-snapshots",
+		t.screen.Line("%s  a second AMI %s; it costs money until you remove it:\n  aws ec2 deregister-image --region %s --image-id %s "+
+			"--delete-associated-snapshots",
 			clock(t.now()), aws.ToString(found.AmiId), t.deployment.Region, aws.ToString(found.AmiId))
 	}
 	return s

@@ -23,7 +23,8 @@ import (
 // startDirectly starts an export with the caller's own rights, once: a second attempt could start a third.
 func (t tester) startDirectly(ctx context.Context, image, amiName string) (types.ExportImageTask, error) {
 	o, err := t.appStream.CreateExportImageTask(ctx, &appstream.CreateExportImageTaskInput{
-		ImageName: &image, AmiName: &amiName, IamRoleArn: aws.String(t.deployment.Outputs["ExportRole"]), TagSpecifications: map[string]string{trialTag: "second"},
+		ImageName: &image, AmiName: &amiName, IamRoleArn: aws.String(t.deployment.Outputs["ExportRole"]),
+		TagSpecifications: map[string]string{trialTag: "second"},
 	}, func(o *appstream.Options) { o.Retryer = aws.NopRetryer{} })
 	if err != nil || o.ExportImageTask == nil {
 		return types.ExportImageTask{}, err
@@ -42,7 +43,8 @@ func (c clients) images(ctx context.Context) doctor.Answer[[]doctor.Image] {
 		}
 		for _, i := range page.Images {
 			images = append(images, doctor.Image{
-				Name: aws.ToString(i.Name), State: string(i.State), Platform: string(i.Platform), Type: string(i.ImageType), Visibility: string(i.Visibility),
+				Name: aws.ToString(i.Name), State: string(i.State), Platform: string(i.Platform), Type: string(i.ImageType),
+				Visibility:       string(i.Visibility),
 				SharedWithOthers: i.ImageSharedWithOthers == types.ImageSharedWithOthersTrue,
 			})
 		}
@@ -136,7 +138,8 @@ func tagsOf(list []ec2types.Tag) map[string]string {
 // exportQuotas are the quotas of AppStream that speak of exports. AWS's list of them had none.
 func (c clients) exportQuotas(ctx context.Context) doctor.Answer[[]string] {
 	quotas := []string{}
-	pages := servicequotas.NewListServiceQuotasPaginator(c.quotas, &servicequotas.ListServiceQuotasInput{ServiceCode: aws.String("appstream2")})
+	pages := servicequotas.NewListServiceQuotasPaginator(c.quotas,
+		&servicequotas.ListServiceQuotasInput{ServiceCode: aws.String("appstream2")})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -157,7 +160,8 @@ func (c clients) imageEvents(ctx context.Context, now time.Time) doctor.Answer[m
 	const kept = 90 * 24 * time.Hour // by CloudTrail, without a trail
 	states := map[string]int{}
 	pages := cloudtrail.NewLookupEventsPaginator(c.trails, &cloudtrail.LookupEventsInput{
-		StartTime: aws.Time(now.Add(-kept)), LookupAttributes: []trail.LookupAttribute{{AttributeKey: trail.LookupAttributeKeyEventName, AttributeValue: aws.String("CreateImage")}},
+		StartTime:        aws.Time(now.Add(-kept)),
+		LookupAttributes: []trail.LookupAttribute{{AttributeKey: trail.LookupAttributeKeyEventName, AttributeValue: aws.String("CreateImage")}},
 	})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)

@@ -24,34 +24,44 @@ const (
 
 // taskOf is GetExportImageTask's answer.
 func taskOf(id, state, more string) string {
-	return `{"ExportImageTask":{"TaskId":"` + id + `","ImageArn":"arn:aws:appstream:eu-west-1:123456789012:image/win-1","AmiName":"x","CreatedDate":1795511520,"State":"` + state + `"` + more + `}}`
+	return `{"ExportImageTask":{"TaskId":"` + id +
+		`","ImageArn":"arn:aws:appstream:eu-west-1:123456789012:image/win-1","AmiName":"x","CreatedDate":1795511520,"State":"` + state + `"` +
+		more + `}}`
 }
 
-const oldTasks = `{"TaskId":"o1","State":"COMPLETED","CreatedDate":1794511520},{"TaskId":"o2","State":"FAILED","CreatedDate":1792511520,"ErrorDetails":[{"ErrorCode":"InternalError","ErrorMessage":"no"}]}`
+const oldTasks = `{"TaskId":"o1","State":"COMPLETED","CreatedDate":1794511520},{"TaskId":"o2","State":"FAILED","CreatedDate":1792511520,
+			"ErrorDetails":[{"ErrorCode":"InternalError","ErrorMessage":"no"}]}`
 
 // exported are the answers about an export that completes, but for the first.
 func exported() map[string]string {
 	answers := maps.Clone(healthy)
 	maps.Copy(answers, map[string]string{
-		"appstream:GetExportImageTask":   taskOf("t1", "COMPLETED", `,"AmiId":"ami-0123456789abcdef0",`+taskTags),
-		"appstream:ListExportImageTasks": `{"ExportImageTasks":[{"TaskId":"t1","State":"EXPORTING","CreatedDate":1795511520},` + oldTasks + `]}`,
-		"appstream:DescribeImages": `{"Images":[{"Name":"win-1","State":"AVAILABLE","Platform":"WINDOWS_SERVER_2022","ImageType":"NATIVE","ImageSharedWithOthers":"TRUE"},
+		"appstream:GetExportImageTask": taskOf("t1", "COMPLETED", `,"AmiId":"ami-0123456789abcdef0",`+taskTags),
+		"appstream:ListExportImageTasks": `{"ExportImageTasks":[{"TaskId":"t1","State":"EXPORTING",
+			"CreatedDate":1795511520},` + oldTasks + `]}`,
+		"appstream:DescribeImages": `{"Images":[{"Name":"win-1","State":"AVAILABLE","Platform":"WINDOWS_SERVER_2022","ImageType":"NATIVE",
+			"ImageSharedWithOthers":"TRUE"},
 			{"Name":"old","State":"FAILED","Platform":"WINDOWS_SERVER_2019"}]}`,
-		"ec2:DescribeImages":              amiIn("available"),
-		"ec2:DescribeSnapshots":           `<snapshotSet><item><snapshotId>snap-1</snapshotId><encrypted>true</encrypted><kmsKeyId>arn:aws:kms:eu-west-1:123456789012:key/k</kmsKeyId><volumeSize>200</volumeSize></item></snapshotSet>`,
-		"kms:DescribeKey":                 ill()["kms:DescribeKey"],
-		"kms:GetKeyPolicy":                ill()["kms:GetKeyPolicy"],
-		"servicequotas:ListServiceQuotas": `{"Quotas":[{"QuotaCode":"L-60244546","QuotaName":"Concurrent image copies per destination Region","Value":2}]}`,
-		"cloudtrail:LookupEvents": `{"Events":[{"EventSource":"appstream.amazonaws.com","CloudTrailEvent":"{\"eventSource\":\"appstream.amazonaws.com\",\"serviceEventDetails\":{\"ImageState\":\"PENDING\"}}"},
+		"ec2:DescribeImages": amiIn("available"),
+		"ec2:DescribeSnapshots": `<snapshotSet><item><snapshotId>snap-1</snapshotId><encrypted>true</encrypted>
+			<kmsKeyId>arn:aws:kms:eu-west-1:123456789012:key/k</kmsKeyId><volumeSize>200</volumeSize></item></snapshotSet>`,
+		"kms:DescribeKey":  ill()["kms:DescribeKey"],
+		"kms:GetKeyPolicy": ill()["kms:GetKeyPolicy"],
+		"servicequotas:ListServiceQuotas": `{"Quotas":[{"QuotaCode":"L-60244546","QuotaName":"Concurrent image copies per destination Region",
+			"Value":2}]}`,
+		"cloudtrail:LookupEvents": `{"Events":[{"EventSource":"appstream.amazonaws.com",
+			"CloudTrailEvent":"{\"eventSource\":\"appstream.amazonaws.com\",\"serviceEventDetails\":{\"ImageState\":\"PENDING\"}}"},
 			{"EventSource":"ec2.amazonaws.com","CloudTrailEvent":"{}"}]}`,
 	})
 	return answers
 }
 
 func amiIn(state string) string {
-	return `<imagesSet><item><imageId>ami-0123456789abcdef0</imageId><imageState>` + state + `</imageState><sourceImageId>ami-0fedcba9876543210</sourceImageId><sourceImageRegion>eu-west-1</sourceImageRegion>
+	return `<imagesSet><item><imageId>ami-0123456789abcdef0</imageId><imageState>` + state + `</imageState>
+			<sourceImageId>ami-0fedcba9876543210</sourceImageId><sourceImageRegion>eu-west-1</sourceImageRegion>
 		<tagSet><item><key>appstream-ami-exporter-doctor</key><value>x</value></item><item><key>Team</key><value>desktop</value></item></tagSet>
-		<blockDeviceMapping><item><deviceName>/dev/sda1</deviceName><ebs><snapshotId>snap-1</snapshotId></ebs></item></blockDeviceMapping></item></imagesSet>`
+		<blockDeviceMapping><item><deviceName>/dev/sda1</deviceName><ebs>
+		<snapshotId>snap-1</snapshotId></ebs></item></blockDeviceMapping></item></imagesSet>`
 }
 
 // trial is a doctor that exports, in time that passes only while it pauses.
@@ -94,8 +104,9 @@ func slowly() map[string][]string {
 	return map[string][]string{
 		"lambda:InvokeFunction":          {dryRun, begun},
 		"appstream:ListExportImageTasks": {`{"ExportImageTasks":[` + oldTasks + `]}`},
-		"appstream:GetExportImageTask":   {taskOf("t1", "EXPORTING", ","+taskTags), "refuse: ThrottlingException", taskOf("t1", "EXPORTING", ","+taskTags)},
-		"ec2:DescribeImages":             {amiIn("pending")},
+		"appstream:GetExportImageTask": {taskOf("t1", "EXPORTING", ","+taskTags), "refuse: ThrottlingException",
+			taskOf("t1", "EXPORTING", ","+taskTags)},
+		"ec2:DescribeImages": {amiIn("pending")},
 	}
 }
 
@@ -106,8 +117,11 @@ func TestExport(t *testing.T) {
 		t.Error(err)
 	}
 	compare(t, "export.txt", tr.questions.String()+screen)
-	if got := tr.fake.body("lambda:InvokeFunction"); !strings.Contains(got, `"dryRun":true}`+"\n"+`{"imageName":"win-1","amiName":"win-1-doctor-20261124T091200Z","tags":{"appstream-ami-exporter-doctor":"2026-11-24T09:12:00Z"}}`) {
-		t.Errorf("the function is asked:\n%s", got)
+	const request = `{"imageName":"win-1","amiName":"win-1-doctor-20261124T091200Z",` +
+		`"tags":{"appstream-ami-exporter-doctor":"2026-11-24T09:12:00Z"}`
+	want := request + `,"dryRun":true}` + "\n" + request + "}"
+	if got := tr.fake.body("lambda:InvokeFunction"); got != want {
+		t.Errorf("the function is asked:\n%s\nwant\n%s", got, want)
 	}
 	// What is pasted into an issue tells nobody whose it is.
 	_, block, _ := strings.Cut(screen, "###")
@@ -138,13 +152,17 @@ func TestExportThatCannotBegin(t *testing.T) {
 		replies []string
 		says    string
 	}{
-		"no such image": {[]string{`{"rejected":[{"imageName":"win-1","reason":"the image was not found","hint":"Check the name."}]}`}, "nothing was started: the image was not found. Check the name."},
-		"not selected":  {[]string{`{"skipped":[{"imageName":"win-1","reason":"not selected"}]}`}, "not selected"},
-		"fails":         {[]string{`function error: {"errorMessage":"nothing was started: no","errorType":"x"}`}, "the function says: nothing was started: no"},
-		"limit":         {[]string{dryRun, `{"waiting":[{"imageName":"win-1","reason":"LimitExceededException"}]}`}, "it waits (LimitExceededException.)"},
-		"refused":       {[]string{dryRun, `{"rejected":[{"imageName":"win-1","reason":"InvalidRoleException","hint":"Trust."}]}`}, "InvalidRoleException. Trust."},
-		"silent":        {[]string{`{}`}, "says nothing of the image"},
-		"denied":        {[]string{"refuse: AccessDeniedException"}, "docs/PERMISSIONS.md"},
+		"no such image": {[]string{`{"rejected":[{"imageName":"win-1","reason":"the image was not found","hint":"Check the name."}]}`},
+			"nothing was started: the image was not found. Check the name."},
+		"not selected": {[]string{`{"skipped":[{"imageName":"win-1","reason":"not selected"}]}`}, "not selected"},
+		"fails": {[]string{`function error: {"errorMessage":"nothing was started: no","errorType":"x"}`},
+			"the function says: nothing was started: no"},
+		"limit": {[]string{dryRun, `{"waiting":[{"imageName":"win-1","reason":"LimitExceededException"}]}`},
+			"it waits (LimitExceededException.)"},
+		"refused": {[]string{dryRun, `{"rejected":[{"imageName":"win-1","reason":"InvalidRoleException","hint":"Trust."}]}`},
+			"InvalidRoleException. Trust."},
+		"silent": {[]string{`{}`}, "says nothing of the image"},
+		"denied": {[]string{"refuse: AccessDeniedException"}, "docs/PERMISSIONS.md"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var tr trial
@@ -158,13 +176,15 @@ func TestExportThatCannotBegin(t *testing.T) {
 
 func TestExportFails(t *testing.T) {
 	answers := exported()
-	answers["appstream:GetExportImageTask"] = taskOf("t1", "FAILED", `,"ErrorDetails":[{"ErrorCode":"AccessDenied","ErrorMessage":"arn:aws:iam::123456789012:role/r may not"}]`)
+	answers["appstream:GetExportImageTask"] = taskOf("t1", "FAILED",
+		`,"ErrorDetails":[{"ErrorCode":"AccessDenied","ErrorMessage":"arn:aws:iam::123456789012:role/r may not"}]`)
 	var tr trial
 	screen, err := tr.run(t, answers, slowly(), "y\n", true)
 	if _, ok := errors.AsType[terminal.Attention](err); !ok {
 		t.Errorf("the error is %v", err)
 	}
-	has(t, screen, "This one: AccessDenied: arn:aws:iam::<account>:role/r may not.", "Is the AMI available when its task is COMPLETED?** Not known: the task has not completed.", "until it was seen FAILED")
+	has(t, screen, "This one: AccessDenied: arn:aws:iam::<account>:role/r may not.",
+		"Is the AMI available when its task is COMPLETED?** Not known: the task has not completed.", "until it was seen FAILED")
 	if strings.Contains(tr.questions.String(), "second start") || strings.Contains(screen, "deregister-image") {
 		t.Errorf("a second start is asked about, or an AMI is there:\n%s", screen)
 	}
@@ -179,20 +199,23 @@ func TestExportBrokenOff(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("the error is %v", err)
 	}
-	has(t, screen, "The export goes on", "Longer than 30s: nobody looked any longer, the task was EXPORTING.", "In which order is the list of tasks?** The newest first")
+	has(t, screen, "The export goes on", "Longer than 30s: nobody looked any longer, the task was EXPORTING.",
+		"In which order is the list of tasks?** The newest first")
 }
 
 func TestExportWithFewRights(t *testing.T) {
 	var tr trial
 	answers := exported()
-	for _, action := range []string{"ec2:DescribeSnapshots", "appstream:DescribeImages", "cloudtrail:LookupEvents", "servicequotas:ListServiceQuotas", "iam:GetRole"} {
+	for _, action := range []string{"ec2:DescribeSnapshots", "appstream:DescribeImages", "cloudtrail:LookupEvents",
+		"servicequotas:ListServiceQuotas", "iam:GetRole"} {
 		answers[action] = "refuse: " + denied
 	}
 	screen, err := tr.run(t, answers, slowly(), "y\n", false)
 	if err != nil {
 		t.Error(err)
 	}
-	has(t, screen, "your rights do not allow ec2:DescribeSnapshots.", "your rights do not allow appstream:DescribeImages.", "your rights do not allow cloudtrail:LookupEvents.",
+	has(t, screen, "your rights do not allow ec2:DescribeSnapshots.", "your rights do not allow appstream:DescribeImages.",
+		"your rights do not allow cloudtrail:LookupEvents.",
 		"your rights do not allow servicequotas:ListServiceQuotas.", "your rights do not allow iam:GetRole.")
 }
 
@@ -200,12 +223,17 @@ func TestSecondStart(t *testing.T) {
 	for name, test := range map[string]struct {
 		create, task, says string
 	}{
-		"refused":       {"refuse: ResourceAlreadyExistsException", "", "Refused at once: AppStream CreateExportImageTask: ResourceAlreadyExistsException: You shall not."},
-		"not allowed":   {"refuse: " + denied, "", "Not known: your rights do not allow appstream:CreateExportImageTask with iam:PassRole."},
-		"not answered":  {"refuse: InternalFailure", "", "Not known: it was not answered, and may have been started: AppStream CreateExportImageTask: InternalFailure"},
+		"refused": {"refuse: ResourceAlreadyExistsException", "",
+			"Refused at once: AppStream CreateExportImageTask: ResourceAlreadyExistsException: You shall not."},
+		"not allowed": {"refuse: " + denied, "", "Not known: your rights do not allow appstream:CreateExportImageTask with iam:PassRole."},
+		"not answered": {"refuse: InternalFailure", "",
+			"Not known: it was not answered, and may have been started: AppStream CreateExportImageTask: InternalFailure"},
 		"the same task": {taskOf("t1", "COMPLETED", ""), "", "It answers with the task of the first."},
-		"fails later":   {taskOf("t2", "EXPORTING", ""), taskOf("t2", "FAILED", `,"ErrorDetails":[{"ErrorCode":"InvalidAMIName.Duplicate","ErrorMessage":"taken"}]`), "a task of its own, last seen FAILED (InvalidAMIName.Duplicate: taken) and made no AMI."},
-		"a second AMI":  {taskOf("t2", "EXPORTING", ""), taskOf("t2", "COMPLETED", `,"AmiId":"ami-0000000000000002"`), "last seen COMPLETED and made a second AMI of the same name."},
+		"fails later": {taskOf("t2", "EXPORTING", ""),
+			taskOf("t2", "FAILED", `,"ErrorDetails":[{"ErrorCode":"InvalidAMIName.Duplicate","ErrorMessage":"taken"}]`),
+			"a task of its own, last seen FAILED (InvalidAMIName.Duplicate: taken) and made no AMI."},
+		"a second AMI": {taskOf("t2", "EXPORTING", ""), taskOf("t2", "COMPLETED", `,"AmiId":"ami-0000000000000002"`),
+			"last seen COMPLETED and made a second AMI of the same name."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tr := trial{attempts: 3} // of which the start must make no use
@@ -225,7 +253,8 @@ func TestSecondStart(t *testing.T) {
 			if strings.Count(tr.questions.String(), "$0.05 per GB and month") != 2 {
 				t.Errorf("it is not asked about by itself:\n%s", tr.questions.String())
 			}
-			if got := tr.fake.body("appstream:CreateExportImageTask"); strings.Contains(got, "\n") || !strings.Contains(got, "win-1-doctor-20261124T091200Z") {
+			if got := tr.fake.body("appstream:CreateExportImageTask"); strings.Contains(got, "\n") || !strings.Contains(got,
+				"win-1-doctor-20261124T091200Z") {
 				t.Errorf("AppStream is asked %q", got)
 			}
 		})
@@ -300,7 +329,8 @@ func TestWaitingBrokenOff(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		has(t, screen, "Is the AMI available when its task is COMPLETED?** Not known: your rights do not allow ec2:DescribeImages.", "Do the AMI's snapshots have them?** Not known")
+		has(t, screen, "Is the AMI available when its task is COMPLETED?** Not known: your rights do not allow ec2:DescribeImages.",
+			"Do the AMI's snapshots have them?** Not known")
 	})
 }
 

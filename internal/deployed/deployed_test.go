@@ -26,7 +26,8 @@ func TestReadFailedEvent(t *testing.T) {
 		t.Fatal(err)
 	}
 	reasons := map[string]types.MessageAttributeValue{
-		"ERROR_CODE": {StringValue: aws.String("AccessDenied")}, "ERROR_MESSAGE": {StringValue: aws.String("the role may not invoke the function")},
+		"ERROR_CODE":    {StringValue: aws.String("AccessDenied")},
+		"ERROR_MESSAGE": {StringValue: aws.String("the role may not invoke the function")},
 	}
 	const reason = "AccessDenied: the role may not invoke the function"
 	tests := map[string]struct {
@@ -53,13 +54,16 @@ func TestReadFailedEvent(t *testing.T) {
 			`{"FunctionName":"f","Payload":` + schedule + `}`, nil, FailedEvent{[]byte(schedule), "it was not delivered", true},
 		},
 		"Scheduler's request with no JSON": {
-			`{"FunctionName":"f","Payload":"tonight"}`, reasons, FailedEvent{[]byte("tonight"), "it is no JSON, so it is no trigger; " + reason, false},
+			`{"FunctionName":"f","Payload":"tonight"}`, reasons,
+			FailedEvent{[]byte("tonight"), "it is no JSON, so it is no trigger; " + reason, false},
 		},
-		"a rule's event":    {schedule, reasons, FailedEvent{[]byte(schedule), reason, true}},
-		"only one key":      {`{"Payload":"{}"}`, nil, FailedEvent{[]byte(`{"Payload":"{}"}`), "it was not delivered", true}},
-		"what is no JSON":   {`tonight, please`, nil, FailedEvent{[]byte("tonight, please"), "it is no JSON, so it is no trigger; it was not delivered", false}},
-		"nothing in it":     {``, nil, FailedEvent{[]byte{}, "it is no JSON, so it is no trigger; it was not delivered", false}},
-		"only half of JSON": {`{"images":`, nil, FailedEvent{[]byte(`{"images":`), "it is no JSON, so it is no trigger; it was not delivered", false}},
+		"a rule's event": {schedule, reasons, FailedEvent{[]byte(schedule), reason, true}},
+		"only one key":   {`{"Payload":"{}"}`, nil, FailedEvent{[]byte(`{"Payload":"{}"}`), "it was not delivered", true}},
+		"what is no JSON": {`tonight, please`, nil,
+			FailedEvent{[]byte("tonight, please"), "it is no JSON, so it is no trigger; it was not delivered", false}},
+		"nothing in it": {``, nil, FailedEvent{[]byte{}, "it is no JSON, so it is no trigger; it was not delivered", false}},
+		"only half of JSON": {`{"images":`, nil,
+			FailedEvent{[]byte(`{"images":`), "it is no JSON, so it is no trigger; it was not delivered", false}},
 	}
 	for title, test := range tests {
 		t.Run(title, func(t *testing.T) {
@@ -74,7 +78,8 @@ func TestReadFailedEvent(t *testing.T) {
 // The reply is decoded with all that the function says in it about images.
 func TestReply(t *testing.T) {
 	e := handler.Entry{ImageName: "a", AMIName: "b", TaskID: "c", Reason: "d", Hint: "e"}
-	said := handler.Reply{WouldStart: []handler.Entry{e}, Started: []handler.Entry{e}, Waiting: []handler.Entry{e}, Skipped: []handler.Entry{e}, Rejected: []handler.Entry{e},
+	said := handler.Reply{WouldStart: []handler.Entry{e}, Started: []handler.Entry{e}, Waiting: []handler.Entry{e},
+		Skipped: []handler.Entry{e}, Rejected: []handler.Entry{e},
 		WouldStartMore: 3, StartedMore: 4, WaitingMore: 5, SkippedMore: 7, RejectedMore: 6}
 	for field, value := range reflect.ValueOf(e).Fields() {
 		if value.IsZero() {

@@ -6,8 +6,10 @@ func amiChecks() []Check {
 	const group = "The AMIs"
 	return []Check{
 		{
-			"EBS encryption", group, "Whether the account encrypts EBS volumes by default: then AMIs are encrypted, and AppStream cannot import them again; and whether the export role may use the key.",
-			"To bring images back by import, export in an account and Region without encryption by default. To keep it, let the export role use the key.", lookAtEBS,
+			"EBS encryption", group, "Whether the account encrypts EBS volumes by default: then AMIs are encrypted, and AppStream cannot " +
+				"import them again; and whether the export role may use the key.",
+			"To bring images back by import, export in an account and Region without encryption by default. To keep it, let the export role " +
+				"use the key.", lookAtEBS,
 		},
 		{
 			"AMI quota", group, "How many AMIs the account has in this Region, and how many it may have.",
@@ -37,7 +39,8 @@ func lookAtEBS(f Facts) Finding {
 	key := f.EBSKey.Value
 	switch {
 	case !f.EBSKey.There():
-		return fail("%s, which does not exist: every export fails", seen).do("Choose another default key in EC2's settings, or switch encryption by default off.")
+		return fail("%s, which does not exist: every export fails",
+			seen).do("Choose another default key in EC2's settings, or switch encryption by default off.")
 	case key.State != "Enabled":
 		return fail("%s, which is %s: every export fails", seen, key.State).do("Enable the key, or choose another default key in EC2's settings.")
 	case key.Manager == "AWS":

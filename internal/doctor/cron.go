@@ -77,7 +77,8 @@ func parseCron(expression string) (c cron, err error) {
 		low, top int
 		names    string
 	}{
-		{&c.minutes, 0, 59, ""}, {&c.hours, 0, 23, ""}, {&c.days, 1, 31, ""}, {&c.months, 1, 12, months}, {&c.weekdays, 1, 7, weekdays}, {&c.years, 1970, 2199, ""},
+		{&c.minutes, 0, 59, ""}, {&c.hours, 0, 23, ""}, {&c.days, 1, 31, ""}, {&c.months, 1, 12, months}, {&c.weekdays, 1, 7, weekdays},
+		{&c.years, 1970, 2199, ""},
 	} {
 		if *field.into, err = parseField(fields[i], field.low, field.top, strings.Fields(field.names)); err != nil {
 			return c, err

@@ -33,7 +33,8 @@ func TestNextRun(t *testing.T) {
 			t.Errorf("%s in %s comes next %s and loses %q, want %s and %q", test.expression, test.zone, got, lost, test.next, test.lost)
 		}
 	}
-	for _, expression := range []string{"rate(1 day)", "cron(0 2 L * ? *)", "cron(0 2 ? * 6#3 *)", "cron(0 2 15W * ? *)", "cron(0 2 * *)", "cron(0 2/0 * * ? *)", "cron(61 2 * * ? *)", "at(2026-11-26T00:00:00)"} {
+	for _, expression := range []string{"rate(1 day)", "cron(0 2 L * ? *)", "cron(0 2 ? * 6#3 *)", "cron(0 2 15W * ? *)", "cron(0 2 * *)",
+		"cron(0 2/0 * * ? *)", "cron(61 2 * * ? *)", "at(2026-11-26T00:00:00)"} {
 		if next, _, err := nextRun(expression, "UTC", noon); err == nil {
 			t.Errorf("%s is said to come next %s", expression, next)
 		}

@@ -124,6 +124,10 @@ func (f Finding) do(format string, args ...any) Finding {
 	return f
 }
 
+// deleted is what to do where a resource of the stack is gone: CloudFormation compares templates, not what there is.
+const deleted = "Somebody has deleted it, and a deployment does not bring it back. Delete the stack and deploy it anew: images, AMIs " +
+	"and marks stay."
+
 // tally writes how often each text comes, the most frequent first: "the image is CREATING (2), ...". At most five, so that a
 // line stays one.
 func tally(texts []string) string {

@@ -29,7 +29,8 @@ func lookAtAppStream(f Facts) Finding {
 	if !f.Tasks.There() {
 		return fail("AppStream has no endpoint in %s", f.Deployment.Region)
 	}
-	return ok("answers in %s; it remembers %s, %d running", f.Deployment.Region, things(f.Tasks.Value.Total, "export task"), f.Tasks.Value.Running)
+	return ok("answers in %s; it remembers %s, %d running", f.Deployment.Region, things(f.Tasks.Value.Total, "export task"),
+		f.Tasks.Value.Running)
 }
 
 func lookAtPlan(f Facts) Finding {
@@ -60,7 +61,8 @@ func lookAtPlan(f Facts) Finding {
 	case selected == 0 && p.More == 0:
 		return warn("%s", text).do("No image fits the parameters Images and ImageTag: `make plan` shows each image and why it is left out.")
 	case len(p.GivenUp) > 0:
-		return warn("%s", text).do("docs/OPERATIONS.md, section \"An export failed\"; then request each by its name: `make export IMAGE=<its name>`.")
+		return warn("%s", text).do("docs/OPERATIONS.md, section \"An export failed\"; then request each by its name: `make export " +
+			"IMAGE=<its name>`.")
 	case selected > 0 && selected == len(p.Unfit):
 		return warn("%s", text).do("AppStream exports images of Windows Server 2022 and 2025 only, and only those that are available.")
 	}

@@ -75,7 +75,8 @@ func parsePolicy(text string) (parsed policy, err error) {
 func (p policy) letsService(service, action string) (found, conditional bool) {
 	conditional = true
 	for _, s := range p.Statement {
-		named := slices.Contains(s.Principal["Service"], service) || slices.Contains(s.Principal["*"], "*") || slices.Contains(s.Principal["AWS"], "*")
+		named := slices.Contains(s.Principal["Service"], service) || slices.Contains(s.Principal["*"],
+			"*") || slices.Contains(s.Principal["AWS"], "*")
 		if s.Effect != "Allow" || !named || !slices.ContainsFunc(s.Action, func(pattern string) bool { return covers(pattern, action) }) {
 			continue
 		}

@@ -14,31 +14,42 @@ func Questions() []Question {
 	return []Question{
 		{"How long does an export take?", "A task is followed until it ends or `ExportDeadlineHours` have passed.", Trial.duration},
 		{"Which states does a task have?", "All but COMPLETED, FAILED and TIMED_OUT count as running.", Trial.states},
-		{"Which error codes does a failed task have, and does one that timed out have any?", "They are told as AppStream gives them.", Trial.errorCodes},
+		{"Which error codes does a failed task have, and does one that timed out have any?", "They are told as AppStream gives them.",
+			Trial.errorCodes},
 		{"Is the AMI available when its task is COMPLETED?", "The notification names the AMI, not its state.", Trial.available},
 		{"Does the AMI have the tags that were asked for?", "The exporter does not rely on it.", Trial.amiTags},
 		{"Do the AMI's snapshots have them?", "The exporter does not rely on it.", Trial.snapshotTags},
-		{"Is the AMI encrypted, and with which key?", "The doctor's line `EBS encryption` says what the account's default does to it.", Trial.encryption},
+		{"Is the AMI encrypted, and with which key?", "The doctor's line `EBS encryption` says what the account's default does to it.",
+			Trial.encryption},
 		{"From where is the AMI copied?", "The export role may copy any AMI, since it cannot be said which.", Trial.source},
-		{"Does the list of tasks show one at once?", "After an ambiguous start the list is asked by the AMI's name; if a task could not be listed then, the start could be made again, and the taken name would stop the second.", Trial.listedAtOnce},
+		{"Does the list of tasks show one at once?", "After an ambiguous start the list is asked by the AMI's name; if a task could not be " +
+			"listed then, the start could be made again, and the taken name would stop the second.", Trial.listedAtOnce},
 		{"Does the list of tasks tell their tags?", "Where it does not, each task in question is asked for by itself.", Trial.listTells},
 		{"In which order is the list of tasks?", "None is relied on.", Trial.order},
 		{"Which filters does the list of tasks take?", "It is read unfiltered.", Trial.filter},
 		{"How long are tasks remembered?", "An exported image is marked with a tag, which outlives its task.", Trial.memory},
 		{"How many exports run at once, and is there a quota?", "A refusal for the limit is waited out.", Trial.atOnce},
 		{"Is AppStream asked too often?", "Throttling is waited out.", Trial.throttled},
-		{"Which images can be exported besides those of Windows Server 2022 and 2025, and of which types?", "Others are never asked for; every type is.", Trial.kinds},
+		{"Which images can be exported besides those of Windows Server 2022 and 2025, and of which types?",
+			"Others are never asked for; every type is.", Trial.kinds},
 		{"Which states does an image have?", "An unknown one is waited for.", Trial.imageStates},
 		{"Is an own image that is shared with others listed as PRIVATE?", "Only images listed as PRIVATE are seen by a sweep.", Trial.shared},
 		{"Is there an event when an image becomes AVAILABLE?", "The event at the start of its making is waited out.", Trial.events},
-		{"Does AppStream send aws:SourceAccount or aws:SourceArn when it assumes the export role?", "The stack's own role has no such condition.", Trial.conditions},
+		{"Does AppStream send aws:SourceAccount or aws:SourceArn when it assumes the export role?",
+			"The stack's own role has no such condition.", Trial.conditions},
 		{"Do exports work in this Region?", "A refusal is told.", Trial.region},
-		{"What does a second start under the same AMI name answer: a refusal, a task that fails later, or a second AMI?", "All three are handled: a twin is no failure, and where both complete each is told.", Trial.second},
-		{"Does an export itself cost something?", "Nothing depends on it.", notTried("no call tells; look in Cost Explorer for AppStream on the day of this export")},
-		{"Is an image of another platform refused at once, or does its task fail?", "It is never asked for.", notTried("the function asks for none")},
-		{"Does the name of a pending, disabled or deleted AMI count as taken?", "A refusal is told with AppStream's own words.", notTried("it would take AMIs in these states")},
-		{"Can the name of a deleted image be used again?", "An image is known by its name and when it was made.", notTried("it would delete an image")},
-		{"Are tags accepted whose key begins with AWS: in capitals?", "A refusal is told with AppStream's own words.", notTried("it could have spoilt this export")},
+		{"What does a second start under the same AMI name answer: a refusal, a task that fails later, or a second AMI?",
+			"All three are handled: a twin is no failure, and where both complete each is told.", Trial.second},
+		{"Does an export itself cost something?", "Nothing depends on it.",
+			notTried("no call tells; look in Cost Explorer for AppStream on the day of this export")},
+		{"Is an image of another platform refused at once, or does its task fail?", "It is never asked for.",
+			notTried("the function asks for none")},
+		{"Does the name of a pending, disabled or deleted AMI count as taken?", "A refusal is told with AppStream's own words.",
+			notTried("it would take AMIs in these states")},
+		{"Can the name of a deleted image be used again?", "An image is known by its name and when it was made.",
+			notTried("it would delete an image")},
+		{"Are tags accepted whose key begins with AWS: in capitals?", "A refusal is told with AppStream's own words.",
+			notTried("it could have spoilt this export")},
 	}
 }
 
@@ -60,9 +71,11 @@ func (t Trial) duration() string {
 	case len(t.States) == 0:
 		return "Not known: no state was seen."
 	case !t.Ended:
-		return fmt.Sprintf("Longer than %s: nobody looked any longer, the task was %s.", t.Looked.Sub(t.Asked).Round(time.Second), orNone(t.end().State))
+		return fmt.Sprintf("Longer than %s: nobody looked any longer, the task was %s.", t.Looked.Sub(t.Asked).Round(time.Second),
+			orNone(t.end().State))
 	}
-	return fmt.Sprintf("%s until it was seen %s, looking %s.", t.end().At.Sub(t.Asked).Round(time.Second), t.end().State, things(t.Looks, "time"))
+	return fmt.Sprintf("%s until it was seen %s, looking %s.", t.end().At.Sub(t.Asked).Round(time.Second), t.end().State,
+		things(t.Looks, "time"))
 }
 
 func (t Trial) states() string {
@@ -278,7 +291,8 @@ func (t Trial) kinds() string {
 	return told(t.Images, func(images []Image) string {
 		for _, image := range images {
 			if image.Name == t.ImageName {
-				return fmt.Sprintf("This one is %s of the type %s, and its task was last seen %s.", orNone(image.Platform), orNone(image.Type), orNone(t.end().State))
+				return fmt.Sprintf("This one is %s of the type %s, and its task was last seen %s.", orNone(image.Platform), orNone(image.Type),
+					orNone(t.end().State))
 			}
 		}
 		return "Not known: the image is not in the list."

@@ -7,7 +7,8 @@ import (
 // ExportRoleRights are what AppStream does with the export role.
 // https://docs.aws.amazon.com/appstream2/latest/developerguide/export-image.html
 func ExportRoleRights() []Right {
-	return []Right{{Action: "ec2:CopyImage", Resource: "*"}, {Action: "ec2:DescribeImages", Resource: "*"}, {Action: "ec2:CreateTags", Resource: "*"}}
+	return []Right{{Action: "ec2:CopyImage", Resource: "*"}, {Action: "ec2:DescribeImages", Resource: "*"},
+		{Action: "ec2:CreateTags", Resource: "*"}}
 }
 
 // KeyRights are what EBS does with a role's rights where a copy is encrypted with a customer's key.
@@ -30,12 +31,15 @@ func (d Deployment) FunctionRights() (rights []Right) {
 		}
 	}
 	images := d.arn("appstream", d.Region, "image/*")
-	add("*", nil, "appstream:DescribeImages", "appstream:GetExportImageTask", "appstream:ListExportImageTasks", "appstream:ListTagsForResource")
+	add("*", nil, "appstream:DescribeImages", "appstream:GetExportImageTask", "appstream:ListExportImageTasks",
+		"appstream:ListTagsForResource")
 	add("*", map[string][]string{"aws:RequestedRegion": {d.Region}}, "appstream:CreateExportImageTask")
-	add(images, map[string][]string{"aws:TagKeys": {"appstream-ami-exporter:ami-name", "appstream-ami-exporter:ami-id"}}, "appstream:TagResource")
+	add(images, map[string][]string{"aws:TagKeys": {"appstream-ami-exporter:ami-name", "appstream-ami-exporter:ami-id"}},
+		"appstream:TagResource")
 	add(d.Outputs["ExportRole"], map[string][]string{"iam:PassedToService": {"appstream.amazonaws.com"}}, "iam:PassRole")
 	add(d.Outputs["Topic"], nil, "sns:Publish")
-	add(d.QueueARN("WorkQueueUrl"), nil, "sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility")
+	add(d.QueueARN("WorkQueueUrl"), nil, "sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes",
+		"sqs:ChangeMessageVisibility")
 	add(d.QueueARN("DeadLetterQueueUrl"), nil, "sqs:SendMessage")
 	add(d.QueueARN("FailedEventsQueueUrl"), nil, "sqs:SendMessage")
 	add(d.arn("logs", d.Region, "log-group:"+d.Outputs["LogGroupName"]+":log-stream:any"), nil, "logs:CreateLogStream", "logs:PutLogEvents")

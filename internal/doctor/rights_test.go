@@ -90,11 +90,14 @@ func TestRightsAreThoseOfTheTemplate(t *testing.T) {
 			t.Fatal(err)
 		}
 		d := Deployment{Region: "eu-west-1", Account: "123456789012", Partition: "aws", Parameters: parameters, Outputs: map[string]string{
-			"FunctionArn": stack.Function.ARN, "ExportRole": stack.Function.Environment["EXPORT_ROLE_ARN"], "Topic": stack.Function.Environment["TOPIC_ARN"],
-			"LogGroupName": stack.Function.LogGroup, "WorkQueueUrl": stack.Queues["WorkQueue"].URL, "DeadLetterQueueUrl": stack.Queues["DeadLetterQueue"].URL,
+			"FunctionArn": stack.Function.ARN, "ExportRole": stack.Function.Environment["EXPORT_ROLE_ARN"],
+			"Topic":        stack.Function.Environment["TOPIC_ARN"],
+			"LogGroupName": stack.Function.LogGroup, "WorkQueueUrl": stack.Queues["WorkQueue"].URL,
+			"DeadLetterQueueUrl":   stack.Queues["DeadLetterQueue"].URL,
 			"FailedEventsQueueUrl": stack.Queues["FailedEventsQueue"].URL,
 		}}
-		for id, rights := range map[string][]Right{"FunctionRole": d.FunctionRights(), "ScheduleRole": d.ScheduleRights(), "ExportRole": ExportRoleRights()} {
+		for id, rights := range map[string][]Right{"FunctionRole": d.FunctionRights(), "ScheduleRole": d.ScheduleRights(),
+			"ExportRole": ExportRoleRights()} {
 			allowances := roleAllowances(t, roles[id])
 			if len(allowances) == 0 {
 				t.Errorf("the template has no role %s", id)

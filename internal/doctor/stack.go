@@ -19,11 +19,13 @@ func stackChecks() []Check {
 		},
 		{
 			"function", group, "The state of the Lambda function and of its last update.",
-			"Deploy again; if the function stays so, delete the stack and deploy it anew: images, AMIs and marks stay.", lookAtFunction,
+			"Remove the cause that Lambda names and deploy again; if the function stays so, delete the stack and deploy it anew: images, AMIs " +
+				"and marks stay.", lookAtFunction,
 		},
 		{
-			"recursion", group, "Lambda's detection of recursive loops must be off for this function: long requests go through its own queue more often than that allows.",
-			"Set RecursiveLoop to Allow: `aws lambda put-function-recursion-config --function-name <name> --recursive-loop Allow`, or deploy again.", lookAtRecursion,
+			"recursion", group, "Lambda's detection of recursive loops must be off for this function: long requests go through its own queue " +
+				"more often than that allows.",
+			"Set it back: `aws lambda put-function-recursion-config --function-name <name> --recursive-loop Allow`.", lookAtRecursion,
 		},
 		{
 			"concurrency", group, "How many invocations at once are left for the function: two for the work queue and one for triggers.",
@@ -46,7 +48,8 @@ func lookAtStack(f Facts) Finding {
 	case d.Status == "CREATE_COMPLETE", d.Status == "UPDATE_COMPLETE", d.Status == "IMPORT_COMPLETE":
 		return ok("%s", seen)
 	case d.Status == "UPDATE_ROLLBACK_COMPLETE":
-		return warn("%s", seen).do("The last update failed and the version before it runs. Look at the stack's events for the reason and deploy again.")
+		return warn("%s", seen).do("The last update failed and the version before it runs. Look at the stack's events for the reason and " +
+			"deploy again.")
 	case strings.Contains(d.Status, "ROLLBACK"), strings.HasSuffix(d.Status, "_FAILED"), strings.HasPrefix(d.Status, "DELETE"):
 		return fail("%s", seen)
 	case strings.HasSuffix(d.Status, "_IN_PROGRESS"):
@@ -70,7 +73,7 @@ func lookAtFunction(f Facts) Finding {
 		return *unknown
 	}
 	if !f.Function.There() {
-		return fail("the function %s is gone", f.Deployment.Outputs["FunctionName"]).do("Somebody has deleted it: deploy again.")
+		return fail("the function %s is gone", f.Deployment.Outputs["FunctionName"]).do(deleted)
 	}
 	fn := f.Function.Value
 	seen := fmt.Sprintf("%s, last update %s at %s", fn.State, fn.Update, stamp(fn.Modified))
@@ -110,7 +113,8 @@ func lookAtConcurrency(f Facts) Finding {
 	if f.Reserved.There() {
 		switch reserved := f.Reserved.Value; {
 		case reserved == 0:
-			return fail("0%s are reserved: the function never runs", account).do("Somebody has switched the function off. Deploy again, or remove the reservation in the Lambda console.")
+			return fail("0%s are reserved: the function never runs",
+				account).do("Somebody has switched the function off: remove the reservation in the Lambda console.")
 		case reserved < enough:
 			return warn("%d%s reserved, and it can need %d at once", reserved, account, enough)
 		default:

@@ -14,15 +14,18 @@ func topicChecks() []Check {
 		},
 		{
 			"subscriptions", group, "Somebody is subscribed to the topic, and every subscription is confirmed.",
-			"Subscribe an address: `aws sns subscribe --topic-arn <topic> --protocol email --notification-endpoint <address>`. Each must be confirmed by the link in the mail that AWS sends.", lookAtSubscriptions,
+			"Subscribe an address: `aws sns subscribe --topic-arn <topic> --protocol email --notification-endpoint <address>`. Each must be " +
+				"confirmed by the link in the mail that AWS sends.", lookAtSubscriptions,
 		},
 		{
 			"topic's key", group, "Where the topic is encrypted: its key is usable, and alarms may use it.",
-			"Use a customer-managed key whose policy allows kms:Decrypt and kms:GenerateDataKey* to cloudwatch.amazonaws.com: examples/key makes one.", lookAtTopicKey,
+			"Use a customer-managed key whose policy allows kms:Decrypt and kms:GenerateDataKey* to cloudwatch.amazonaws.com: examples/key " +
+				"makes one.", lookAtTopicKey,
 		},
 		{
 			"stack's key", group, "Where KmsKeyArn is set: the key is usable, and the services that use it without a role may.",
-			"Let the key's policy allow cloudwatch.amazonaws.com, events.amazonaws.com and logs.<Region>.amazonaws.com, as in examples/key.", lookAtStackKey,
+			"Let the key's policy allow cloudwatch.amazonaws.com, events.amazonaws.com and logs.<Region>.amazonaws.com, as in examples/key.",
+			lookAtStackKey,
 		},
 	}
 }
@@ -61,9 +64,11 @@ func lookAtSubscriptions(f Facts) Finding {
 	case len(f.Subscriptions.Value) == 0:
 		return warn("nobody is subscribed: notifications and alarms go nowhere")
 	case len(confirmed) == 0:
-		return warn("not confirmed, so nobody is told: %s", few(pending)).do("Confirm by the link in the mail from AWS; subscribe again if it is lost: it is valid for three days.")
+		return warn("not confirmed, so nobody is told: %s",
+			few(pending)).do("Confirm by the link in the mail from AWS; subscribe again if it is lost: it is valid for three days.")
 	case len(pending) > 0:
-		return warn("%d confirmed; not confirmed: %s", len(confirmed), few(pending)).do("Confirm by the link in the mail from AWS; subscribe again if it is lost: it is valid for three days.")
+		return warn("%d confirmed; not confirmed: %s", len(confirmed),
+			few(pending)).do("Confirm by the link in the mail from AWS; subscribe again if it is lost: it is valid for three days.")
 	}
 	return ok("%d confirmed (%s)", len(confirmed), tally(confirmed))
 }
@@ -90,7 +95,8 @@ func lookAtStackKey(f Facts) Finding {
 	if f.Deployment.Parameters["KmsKeyArn"] == "" {
 		return ok("the stack has no key: AWS's own are used")
 	}
-	return lookAtKey(f.StackKey, []string{"cloudwatch.amazonaws.com", "events.amazonaws.com", "logs." + f.Deployment.Region + ".amazonaws.com"})
+	return lookAtKey(f.StackKey, []string{"cloudwatch.amazonaws.com", "events.amazonaws.com",
+		"logs." + f.Deployment.Region + ".amazonaws.com"})
 }
 
 // lookAtKey judges a key that these services must be able to use without a role.
@@ -103,7 +109,8 @@ func lookAtKey(answer Answer[Key], users []string) Finding {
 	}
 	key := answer.Value
 	if key.State != "Enabled" {
-		return fail("the key %s is %s", key.ARN, key.State).do("Enable the key, or cancel its deletion: what is encrypted with it cannot be read or sent until then.")
+		return fail("the key %s is %s", key.ARN, key.State).do("Enable the key, or cancel its deletion: what is encrypted with it cannot " +
+			"be read or sent until then.")
 	}
 	if len(users) == 0 {
 		return ok("%s is Enabled", key.ARN)

@@ -123,7 +123,8 @@ func (t Trial) Report() string {
 
 // secrets are the texts that a report must not hold, each with what stands for it. The longer come first, as one may hold another.
 func (t Trial) secrets() (pairs []string) {
-	names := map[string]string{t.AMIName: "<AMI name>", t.ImageName: "<image>", t.Deployment.Account: "<account>", t.Deployment.Stack: "<stack>"}
+	names := map[string]string{t.AMIName: "<AMI name>", t.ImageName: "<image>", t.Deployment.Account: "<account>",
+		t.Deployment.Stack: "<stack>"}
 	if t.AMI.There() {
 		names[t.AMI.Value.ID], names[t.AMI.Value.SourceID] = "<AMI>", "<source AMI>"
 	}

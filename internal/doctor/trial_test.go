@@ -12,13 +12,16 @@ func completedTrial() Trial {
 	return Trial{
 		Deployment: d, Version: Given("v1.2.0"), ImageName: "win-1", AMIName: "win-1-doctor-1", Tag: "tried",
 		Images: Given([]Image{{Name: "win-1", State: "AVAILABLE", Platform: "WINDOWS_SERVER_2022", Type: "BYOL"}}),
-		Asked:  noon, States: []StateSeen{{"EXPORTING", noon}, {completed, noon.Add(41 * time.Minute)}}, Ended: true, Looks: 164, Looked: noon.Add(41 * time.Minute),
+		Asked:  noon, States: []StateSeen{{"EXPORTING", noon}, {completed, noon.Add(41 * time.Minute)}}, Ended: true, Looks: 164,
+		Looked:      noon.Add(41 * time.Minute),
 		ListedAfter: Given(time.Second), TaskTags: Given(map[string]string{"tried": "x"}), ListTags: Given(map[string]string{"tried": "x"}),
-		Tasks:  Given([]TaskSeen{{Created: noon, State: completed, Ended: true}, {Created: noon.Add(-72 * time.Hour), State: completed, Ended: true}}),
+		Tasks: Given([]TaskSeen{{Created: noon, State: completed, Ended: true},
+			{Created: noon.Add(-72 * time.Hour), State: completed, Ended: true}}),
 		Filter: Given("a page of 1 tasks in 1 states"), AMIAtEnd: Given("available"), Available: Given(time.Duration(0)),
 		AMI:       Given(AMI{ID: "ami-1", SourceID: "ami-2", SourceRegion: "eu-west-1", Tags: map[string]string{"tried": "x"}}),
-		Snapshots: Given([]Snapshot{{GB: 200}}), ExportQuotas: Given[[]string](nil), ImageEvents: Given(map[string]int{"PENDING": 3, "AVAILABLE": 3}),
-		Trust: Given(Role{Trust: trust}), Second: &SecondStart{Refused: "no"},
+		Snapshots: Given([]Snapshot{{GB: 200}}), ExportQuotas: Given[[]string](nil),
+		ImageEvents: Given(map[string]int{"PENDING": 3, "AVAILABLE": 3}),
+		Trust:       Given(Role{Trust: trust}), Second: &SecondStart{Refused: "no"},
 	}
 }
 
@@ -69,7 +72,8 @@ func TestAnswers(t *testing.T) {
 		tr.Ended, tr.States, tr.Looked = false, []StateSeen{{"EXPORTING", noon}}, noon.Add(5*time.Minute)
 	}
 	conditional := func(tr *Trial) {
-		tr.Trust = Given(Role{Trust: `{"Statement":{"Effect":"Allow","Principal":{"Service":"appstream.amazonaws.com"},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"aws:SourceAccount":"1"}}}}`})
+		tr.Trust = Given(Role{Trust: `{"Statement":{"Effect":"Allow","Principal":{"Service":"appstream.amazonaws.com"},
+			"Action":"sts:AssumeRole","Condition":{"StringEquals":{"aws:SourceAccount":"1"}}}}`})
 	}
 	for _, test := range []struct {
 		asks   string
@@ -78,21 +82,30 @@ func TestAnswers(t *testing.T) {
 	}{
 		{"How long does an export", func(*Trial) {}, "41m0s until it was seen COMPLETED, looking 164 times."},
 		{"How long does an export", running, "Longer than 5m0s: nobody looked any longer, the task was EXPORTING."},
-		{"Which states does a task", func(*Trial) {}, "This one: EXPORTING after 0s, COMPLETED after 41m0s. All that the list shows: COMPLETED 2."},
-		{"Which error codes", list(task(0, "FAILED"), TaskSeen{State: "TIMED_OUT", Ended: true, Errors: []string{"X"}}), "In the list: FAILED without any 1, TIMED_OUT X 1."},
+		{"Which states does a task", func(*Trial) {},
+			"This one: EXPORTING after 0s, COMPLETED after 41m0s. All that the list shows: COMPLETED 2."},
+		{"Which error codes", list(task(0, "FAILED"), TaskSeen{State: "TIMED_OUT", Ended: true, Errors: []string{"X"}}),
+			"In the list: FAILED without any 1, TIMED_OUT X 1."},
 		{"available when", func(*Trial) {}, "Yes."},
-		{"available when", func(tr *Trial) { tr.AMIAtEnd, tr.Available = Given("pending"), Given(90*time.Second) }, "No: it was pending, and available 1m30s later."},
-		{"available when", func(tr *Trial) { tr.AMIAtEnd, tr.Available = Given("pending"), Absent[time.Duration]() }, "No: it was pending, and not available as long as anybody looked."},
-		{"available when", func(tr *Trial) { tr.AMIAtEnd, tr.Available = Absent[string](), Given(time.Minute) }, "No: it was not to be seen, and available 1m0s later."},
-		{"available when", func(tr *Trial) { tr.AMIAtEnd = Denied[string]("ec2:DescribeImages") }, "Not known: your rights do not allow ec2:DescribeImages."},
+		{"available when", func(tr *Trial) { tr.AMIAtEnd, tr.Available = Given("pending"), Given(90*time.Second) },
+			"No: it was pending, and available 1m30s later."},
+		{"available when", func(tr *Trial) { tr.AMIAtEnd, tr.Available = Given("pending"), Absent[time.Duration]() },
+			"No: it was pending, and not available as long as anybody looked."},
+		{"available when", func(tr *Trial) { tr.AMIAtEnd, tr.Available = Absent[string](), Given(time.Minute) },
+			"No: it was not to be seen, and available 1m0s later."},
+		{"available when", func(tr *Trial) { tr.AMIAtEnd = Denied[string]("ec2:DescribeImages") },
+			"Not known: your rights do not allow ec2:DescribeImages."},
 		{"available when", running, "Not known: the task has not completed."},
 		{"Does the AMI have the tags", func(tr *Trial) { tr.AMI.Value.Tags = map[string]string{"a": "b"} }, "No, it has others (1)."},
 		{"snapshots have them", func(*Trial) {}, "No, it has no tags."},
-		{"snapshots have them", func(tr *Trial) { tr.Snapshots = Given([]Snapshot{{}, {Tags: map[string]string{"tried": "x"}}, {}}) }, "Of 3 snapshots: No, it has no tags. (2 times); Yes (1 tag in all)."},
+		{"snapshots have them", func(tr *Trial) { tr.Snapshots = Given([]Snapshot{{}, {Tags: map[string]string{"tried": "x"}}, {}}) },
+			"Of 3 snapshots: No, it has no tags. (2 times); Yes (1 tag in all)."},
 		{"snapshots have them", func(tr *Trial) { tr.Snapshots = Given([]Snapshot{}) }, "There is no snapshot."},
 		{"encrypted", func(*Trial) {}, "Not encrypted (200 GB)."},
-		{"encrypted", func(tr *Trial) { tr.Snapshots = Given([]Snapshot{{Encrypted: true, Key: "AWS", GB: 60}}) }, "Encrypted with a key that AWS manages (60 GB)."},
-		{"encrypted", func(tr *Trial) { tr.Snapshots = Given([]Snapshot{{Encrypted: true, GB: 60}}) }, "Encrypted, with which key is not known (60 GB)."},
+		{"encrypted", func(tr *Trial) { tr.Snapshots = Given([]Snapshot{{Encrypted: true, Key: "AWS", GB: 60}}) },
+			"Encrypted with a key that AWS manages (60 GB)."},
+		{"encrypted", func(tr *Trial) { tr.Snapshots = Given([]Snapshot{{Encrypted: true, GB: 60}}) },
+			"Encrypted, with which key is not known (60 GB)."},
 		{"copied", func(tr *Trial) { tr.AMI.Value.SourceID = "" }, "EC2 does not tell."},
 		{"show one at once", func(tr *Trial) { tr.ListedAfter = Absent[time.Duration]() }, "No: it never showed this one."},
 		{"show one at once", func(tr *Trial) { tr.ListedAfter = Given(15 * time.Second) }, "No: after 15s."},
@@ -106,24 +119,31 @@ func TestAnswers(t *testing.T) {
 		{"which order", list(task(0, "FAILED")), "Not to be seen from 1 task."},
 		{"remembered", func(*Trial) {}, "At least 3 days: the oldest in the list that has ended (of 2)."},
 		{"remembered", list(task(0, "EXPORTING")), "The list shows none that has ended."},
-		{"at once, and is there a quota", list(task(0, "EXPORTING"), task(0, "")), "2 run now. Service Quotas knows none of AppStream that speaks of exports."},
-		{"at once, and is there a quota", func(tr *Trial) { tr.ExportQuotas = Given([]string{"L-1 Concurrent exports = 5"}) }, "0 run now. Service Quotas: L-1 Concurrent exports = 5."},
+		{"at once, and is there a quota", list(task(0, "EXPORTING"), task(0, "")),
+			"2 run now. Service Quotas knows none of AppStream that speaks of exports."},
+		{"at once, and is there a quota", func(tr *Trial) { tr.ExportQuotas = Given([]string{"L-1 Concurrent exports = 5"}) },
+			"0 run now. Service Quotas: L-1 Concurrent exports = 5."},
 		{"of which types", func(*Trial) {}, "This one is WINDOWS_SERVER_2022 of the type BYOL, and its task was last seen COMPLETED."},
 		{"of which types", func(tr *Trial) { tr.Images = Given([]Image{}) }, "Not known: the image is not in the list."},
 		{"shared with others", func(*Trial) {}, "None of those listed as PRIVATE is shared; if you share one, it is not."},
 		{"shared with others", func(tr *Trial) { tr.Images.Value[0].SharedWithOthers = true }, "Yes: 1."},
-		{"becomes AVAILABLE", func(*Trial) {}, "CloudTrail's CreateImage events of the last 90 days, by the image's state: AVAILABLE 3, PENDING 3."},
-		{"becomes AVAILABLE", func(tr *Trial) { tr.ImageEvents = Given(map[string]int{}) }, "CloudTrail has no CreateImage event of the last 90 days."},
+		{"becomes AVAILABLE", func(*Trial) {},
+			"CloudTrail's CreateImage events of the last 90 days, by the image's state: AVAILABLE 3, PENDING 3."},
+		{"becomes AVAILABLE", func(tr *Trial) { tr.ImageEvents = Given(map[string]int{}) },
+			"CloudTrail has no CreateImage event of the last 90 days."},
 		{"aws:SourceAccount", func(*Trial) {}, "Not to be seen: the role has no condition."},
 		{"aws:SourceAccount", conditional, "It sends what the role's conditions want: aws:SourceAccount."},
-		{"aws:SourceAccount", func(tr *Trial) { conditional(tr); running(tr) }, "Perhaps not: the role has conditions (aws:SourceAccount) and the export did not complete."},
+		{"aws:SourceAccount", func(tr *Trial) { conditional(tr); running(tr) },
+			"Perhaps not: the role has conditions (aws:SourceAccount) and the export did not complete."},
 		{"in this Region", running, "Not known: this one has not completed in eu-west-1."},
 		{"second start", func(*Trial) {}, "Refused at once: no."},
 		{"second start", func(tr *Trial) { tr.Second = nil }, "Not tried: `TWICE=1` tries it."},
 		{"second start", func(tr *Trial) { tr.Second = &SecondStart{NotAsked: "no right"} }, "Not known: no right."},
 		{"second start", func(tr *Trial) { tr.Second = &SecondStart{SameTask: true} }, "It answers with the task of the first."},
-		{"second start", func(tr *Trial) { tr.Second = &SecondStart{State: "FAILED", Errors: []string{"taken"}} }, "It answers with a task of its own, last seen FAILED (taken) and made no AMI."},
-		{"second start", func(tr *Trial) { tr.Second = &SecondStart{State: completed, AMI: true} }, "It answers with a task of its own, last seen COMPLETED and made a second AMI of the same name."},
+		{"second start", func(tr *Trial) { tr.Second = &SecondStart{State: "FAILED", Errors: []string{"taken"}} },
+			"It answers with a task of its own, last seen FAILED (taken) and made no AMI."},
+		{"second start", func(tr *Trial) { tr.Second = &SecondStart{State: completed, AMI: true} },
+			"It answers with a task of its own, last seen COMPLETED and made a second AMI of the same name."},
 	} {
 		tr := completedTrial()
 		test.change(&tr)
@@ -138,7 +158,8 @@ func TestReportIsPrivate(t *testing.T) {
 	tr := completedTrial()
 	tr.Errors = []string{"arn:aws:iam::123456789012:role/exporter-x may not copy ami-2 to win-1-doctor-1 of win-1 as ami-1"}
 	report := tr.Report()
-	if want := "This one: arn:aws:iam::<account>:role/<stack>-x may not copy <source AMI> to <AMI name> of <image> as <AMI>."; !strings.Contains(report, want) {
+	const want = "This one: arn:aws:iam::<account>:role/<stack>-x may not copy <source AMI> to <AMI name> of <image> as <AMI>."
+	if !strings.Contains(report, want) {
 		t.Errorf("it lacks %q:\n%s", want, report)
 	}
 	if !strings.HasPrefix(report, "### What one export showed\n\nv1.2.0, eu-west-1, on 2026-11-26\n") {

@@ -11,15 +11,18 @@ func triggerChecks() []Check {
 	return []Check{
 		{
 			"schedule", group, "The nightly schedule is enabled, and when it comes next.",
-			"Set the parameter Schedule to ENABLED and deploy again, or enable the schedule in the EventBridge Scheduler console.", lookAtSchedule,
+			"Enable the schedule in the EventBridge Scheduler console; where the parameter Schedule says DISABLED, set that to ENABLED and " +
+				"deploy again.", lookAtSchedule,
 		},
 		{
 			"image events", group, "The EventBridge rule for image events is enabled.",
-			"Set the parameter ImageEvents to ENABLED and deploy again, or enable the rule in the EventBridge console.", lookAtRule,
+			"Enable the rule in the EventBridge console; where the parameter ImageEvents says DISABLED, set that to ENABLED and deploy again.",
+			lookAtRule,
 		},
 		{
 			"CloudTrail", group, "A trail logs the write management events of this Region: without one EventBridge hears of no new image.",
-			"Make a trail that logs management events (write) of this Region or of all Regions; the first copy of these events is free of charge. Or leave it: the nightly run finds every image.", lookAtTrails,
+			"Make a trail that logs management events (write) of this Region or of all Regions; the first copy of these events is free of " +
+				"charge. Or leave it: the nightly run finds every image.", lookAtTrails,
 		},
 		{
 			"work queue is read", group, "The event source mapping that gives the function its unfinished work is enabled.",
@@ -34,7 +37,7 @@ func lookAtSchedule(f Facts) Finding {
 		return *unknown
 	}
 	if !f.Schedule.There() {
-		return fail("the schedule is gone").do("Somebody has deleted it: deploy again.")
+		return fail("the schedule is gone").do(deleted)
 	}
 	s := f.Schedule.Value
 	seen := fmt.Sprintf("%s in %s", s.Expression, s.TimeZone)
@@ -54,7 +57,8 @@ func lookAtSchedule(f Facts) Finding {
 	seen += ", ENABLED; next run " + stamp(next)
 	if lost != "" {
 		return warn("%s; none on %s, when the clocks jump over that time", seen, lost).
-			do("Nothing is lost: the next night makes up for it. To have it all the same, choose a time that the clocks of %s do not jump over.", s.TimeZone)
+			do("Nothing is lost: the next night makes up for it. To have it all the same, choose a time that the clocks of %s do not jump over.",
+				s.TimeZone)
 	}
 	return ok("%s", seen)
 }
@@ -64,7 +68,7 @@ func lookAtRule(f Facts) Finding {
 		return *unknown
 	}
 	if !f.Rule.There() {
-		return fail("the rule is gone").do("Somebody has deleted it: deploy again.")
+		return fail("the rule is gone").do(deleted)
 	}
 	enabled := strings.HasPrefix(f.Rule.Value.State, "ENABLED")
 	wanted := f.wantsEvents()
@@ -156,7 +160,7 @@ func lookAtMapping(f Facts) Finding {
 		return *unknown
 	}
 	if !f.Mapping.There() {
-		return fail("the work queue feeds no function: exports are not followed").do("Somebody has removed the trigger: deploy again.")
+		return fail("the work queue feeds no function: exports are not followed").do(deleted)
 	}
 	m := f.Mapping.Value
 	seen := m.State

@@ -58,7 +58,8 @@ func lookAtNight(f Facts) Finding {
 	}
 	n := f.Night.Value
 	since := f.Now.Sub(n.At)
-	seen := fmt.Sprintf("%s, %s ago: %s, %d started, %d waiting, %d skipped, %d rejected", stamp(n.At), ago(since), things(n.Images, "image"), n.Started, n.Waiting, n.Skipped, n.Rejected)
+	seen := fmt.Sprintf("%s, %s ago: %s, %d started, %d waiting, %d skipped, %d rejected", stamp(n.At), ago(since),
+		things(n.Images, "image"), n.Started, n.Waiting, n.Skipped, n.Rejected)
 	switch {
 	case bound > 0 && since > bound && f.Deployment.Parameters["Schedule"] != "DISABLED":
 		return fail("%s; that is more than HoursWithoutRun=%d", seen, hours)
@@ -94,7 +95,8 @@ func lookAtAlarms(f Facts) Finding {
 	case len(ringing) > 0:
 		return fail("%d of %d ring: %s", len(ringing), len(f.Alarms.Value), strings.Join(ringing, "; "))
 	case len(muted) > 0:
-		return warn("none of %d rings, but the actions of %s are disabled", len(f.Alarms.Value), few(muted)).do("Enable the alarms' actions in the CloudWatch console, or nobody hears them.")
+		return warn("none of %d rings, but the actions of %s are disabled", len(f.Alarms.Value),
+			few(muted)).do("Enable the alarms' actions in the CloudWatch console, or nobody hears them.")
 	}
 	return ok("none of %d rings", len(f.Alarms.Value))
 }
@@ -104,7 +106,7 @@ func lookAtWork(f Facts) Finding {
 		return *unknown
 	}
 	if !f.Work.There() {
-		return fail("the queue is gone").do("Somebody has deleted it: deploy again.")
+		return fail("the queue is gone").do(deleted)
 	}
 	q := f.Work.Value
 	if q.Messages() == 0 {
@@ -118,7 +120,7 @@ func lookAtLost(queue Answer[Queue], reasons Answer[[]string]) Finding {
 		return *unknown
 	}
 	if !queue.There() {
-		return fail("the queue is gone").do("Somebody has deleted it: deploy again.")
+		return fail("the queue is gone").do(deleted)
 	}
 	n := queue.Value.Messages()
 	if n == 0 {
