@@ -96,9 +96,11 @@ func (c clients) plan(ctx context.Context, name string) doctor.Answer[doctor.Pla
 		p.Unfit = append(p.Unfit, e.Reason)
 	}
 	for _, e := range r.Skipped {
-		switch e.Reason {
-		case export.NotSelected:
+		if export.IsNotSelected(e.Reason) {
 			p.Others++
+			continue
+		}
+		switch e.Reason {
 		case export.AlreadyExported:
 			p.Exported++
 		case export.InProgress:

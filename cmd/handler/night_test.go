@@ -81,7 +81,7 @@ func TestNight(t *testing.T) {
 	check(t, "reasons for skipping", map[any]any{
 		"marked": "already exported", "broken": "the image failed: No disk.", "leaving": "the image is being deleted",
 		"legacy": "platform WINDOWS_SERVER_2019 cannot be exported", "linux": "platform ROCKY_LINUX8 cannot be exported",
-		"test-1": "not selected",
+		"test-1": "not selected: its name does not fit",
 	}, skipped)
 	waited := map[string]bool{}
 	for _, line := range log.Entries(t, "wait") {

@@ -44,7 +44,7 @@ var requests = map[string]outcome{
 			"started":[{"imageName":"prod-office-1","amiName":"prod-office-1-before-migration-$DATE",
 				"taskId":"00000000-0000-4000-8000-000000000001"}],
 			"waiting":[],
-			"skipped":[{"imageName":"other","reason":"not selected"},{"imageName":"prod-test","reason":"not selected"}],
+			"skipped":[{"imageName":"other","reason":"not selected: its name does not fit"},{"imageName":"prod-test","reason":"not selected: its name does not fit"}],
 			"rejected":[]}`,
 		told: map[string][]notify.Type{"prod-office-1": startedAndCompleted},
 	},

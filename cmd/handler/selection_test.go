@@ -69,7 +69,12 @@ func TestSelection(t *testing.T) {
 	const ready = `{"source":"pipeline","detail-type":"AppStream Image Ready","detail":{"imageName":%q}}`
 	stack := map[string]string{"Images": "prod-*,!prod-test", "ImageTag": "Backup=yes"}
 	held := map[string]string{"Images": "prod-*,!prod-test", "ImageTag": "Backup=yes", "RequestsWithinSelection": "true"}
-	const notSelected = "skipped: not selected"
+	const (
+		otherName = "skipped: not selected: its name does not fit"
+		untagged  = "skipped: not selected: it has no tag Backup=yes"
+		otherTag  = `skipped: not selected: its tag Backup is "no", not "yes"`
+		yesNotNo  = `skipped: not selected: its tag Backup is "yes", not "no"`
+	)
 	for _, test := range []struct {
 		name       string
 		parameters map[string]string
@@ -77,32 +82,32 @@ func TestSelection(t *testing.T) {
 		want       map[string]string
 	}{
 		{"a schedule takes what the stack selects", stack, `{}`, map[string]string{
-			"prod-1": "started", "prod-untagged": notSelected, "prod-other-tag": notSelected, "prod-test": notSelected,
-			"dev-1": notSelected,
+			"prod-1": "started", "prod-untagged": untagged, "prod-other-tag": otherTag, "prod-test": otherName,
+			"dev-1": otherName,
 		}},
 		{"an event of a selected image", stack, fmt.Sprintf(ready, "prod-1"), map[string]string{"prod-1": "started"}},
-		{"an event of an image with another name", stack, fmt.Sprintf(ready, "dev-1"), map[string]string{"dev-1": notSelected}},
-		{"an event of an excluded image", stack, fmt.Sprintf(ready, "prod-test"), map[string]string{"prod-test": notSelected}},
+		{"an event of an image with another name", stack, fmt.Sprintf(ready, "dev-1"), map[string]string{"dev-1": otherName}},
+		{"an event of an excluded image", stack, fmt.Sprintf(ready, "prod-test"), map[string]string{"prod-test": otherName}},
 		{"an event of an image without the tag", stack, fmt.Sprintf(ready, "prod-untagged"),
-			map[string]string{"prod-untagged": notSelected}},
+			map[string]string{"prod-untagged": untagged}},
 		{"a request chooses for itself", stack, `{"images":["dev-1","prod-untagged"]}`,
 			map[string]string{"dev-1": "started", "prod-untagged": "started"}},
 		{"a request by tag alone", stack, `{"tag":{"Backup":"yes"}}`, map[string]string{
-			"prod-1": "started", "prod-test": "started", "dev-1": "started", "prod-untagged": notSelected, "prod-other-tag": notSelected,
+			"prod-1": "started", "prod-test": "started", "dev-1": "started", "prod-untagged": untagged, "prod-other-tag": otherTag,
 		}},
 		{"a request by pattern and tag", stack, `{"images":["prod-*"],"tag":{"Backup":"no"}}`, map[string]string{
-			"prod-other-tag": "started", "prod-1": notSelected, "prod-test": notSelected, "prod-untagged": notSelected,
-			"dev-1": notSelected,
+			"prod-other-tag": "started", "prod-1": yesNotNo, "prod-test": yesNotNo, "dev-1": otherName,
+			"prod-untagged": "skipped: not selected: it has no tag Backup=no",
 		}},
 		{"a request that only excludes", stack, `{"images":["!prod-*"]}`, map[string]string{
-			"dev-1": "started", "prod-1": notSelected, "prod-test": notSelected, "prod-untagged": notSelected,
-			"prod-other-tag": notSelected,
+			"dev-1": "started", "prod-1": otherName, "prod-test": otherName, "prod-untagged": otherName,
+			"prod-other-tag": otherName,
 		}},
 		{"a request held to the selection", held, `{"images":["dev-1","prod-1","prod-test","prod-untagged"]}`, map[string]string{
-			"prod-1": "started", "dev-1": notSelected, "prod-test": notSelected, "prod-untagged": notSelected,
+			"prod-1": "started", "dev-1": otherName, "prod-test": otherName, "prod-untagged": untagged,
 		}},
 		{"a request for an image that is not there, held to the selection", held, `{"imageName":"dev-9"}`,
-			map[string]string{"dev-9": notSelected}},
+			map[string]string{"dev-9": otherName}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

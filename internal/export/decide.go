@@ -1,6 +1,8 @@
 package export
 
 import (
+	"cmp"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
@@ -22,11 +24,16 @@ const (
 
 // Reasons that are given in several places.
 const (
-	NotSelected     = "not selected" // the image is not meant
+	NotSelected     = "not selected" // begins the reason where the image is not meant, see IsNotSelected
 	InProgress      = "in progress"
 	AlreadyExported = "already exported"
 	FailedTooOften  = "failed 3 times" // that is, maxFailures
 )
+
+const wrongName = NotSelected + ": its name does not fit"
+
+// IsNotSelected tells whether this is the reason that the image is not meant, by name or tag.
+func IsNotSelected(reason string) bool { return strings.HasPrefix(reason, NotSelected) }
 
 // Decision is the plan for one image, or what became of it.
 type Decision struct {
@@ -67,12 +74,15 @@ type candidate struct {
 	history  *history
 	image    Image
 	imageARN string
+	now      time.Time
 	tags     map[string]string // the image's own; nil: not read yet
 	Decision                   // as far as it is made
 }
 
-func newCandidate(order *Order, place Place, history *history, image Image, tags map[string]string) *candidate {
-	return &candidate{order: order, place: place, history: history, image: image, imageARN: place.ImageARN(image.Name), tags: tags}
+func newCandidate(order *Order, place Place, history *history, image Image, tags map[string]string, now time.Time) *candidate {
+	return &candidate{
+		order: order, place: place, history: history, image: image, imageARN: place.ImageARN(image.Name), tags: tags, now: now,
+	}
 }
 
 // outcome is what one step of a decision comes to.
@@ -153,10 +163,16 @@ func announceOwn(imageName string, own *Task) Decision {
 
 func (c *candidate) selectedByName() outcome {
 	if !c.order.Bounds.MatchesName(c.image.Name) || !c.order.Selection.MatchesName(c.image.Name) {
-		return c.because(Skip, NotSelected)
+		return c.because(Skip, wrongName)
 	}
 	return passOn
 }
+
+// stateDeprecated is in no list of AppStream's states, but in its answers.
+// https://github.com/hashicorp/terraform-provider-aws/issues/32958
+const stateDeprecated = "DEPRECATED"
+
+const deprecatedHint = "AppStream has taken the image out of use: build a new one on a current base image."
 
 // fitness is about what no waiting mends.
 func (c *candidate) fitness() outcome {
@@ -166,6 +182,8 @@ func (c *candidate) fitness() outcome {
 	case types.ImageStateDeleting:
 		return c.unfit("the image is being deleted",
 			"Nothing can be done any more: AppStream exports only images that are AVAILABLE.")
+	case stateDeprecated:
+		return c.unfit("the image is DEPRECATED", deprecatedHint)
 	}
 	switch types.PlatformType(c.image.Platform) {
 	case "", types.PlatformTypeWindowsServer2022, types.PlatformTypeWindowsServer2025:
@@ -204,13 +222,14 @@ func (c *candidate) selectedByTags() outcome {
 	if c.tags == nil {
 		return needsTags
 	}
-	if c.order.Bounds.MatchesTags(c.tags) && c.order.Selection.MatchesTags(c.tags) {
+	missing := cmp.Or(c.order.Bounds.missingTag(c.tags), c.order.Selection.missingTag(c.tags))
+	switch {
+	case missing == "":
 		return passOn
-	}
-	if !c.available() && c.order.Trigger.AnnouncesImage() { // who makes an image may tag it until it is there
+	case c.order.Trigger.AnnouncesImage() && c.inTheMaking(): // who makes an image may tag it until it is there
 		return c.wait("the image is " + orUnknown(c.image.State))
 	}
-	return c.because(Skip, NotSelected)
+	return c.because(Skip, NotSelected+": "+missing)
 }
 
 func (c *candidate) marked() outcome {
@@ -224,11 +243,30 @@ func (c *candidate) available() bool {
 	return types.ImageState(c.image.State) == types.ImageStateAvailable
 }
 
+// longestUnknown is how old an image may be whose state this version does not know and which may yet become available: to make one
+// takes hours.
+const longestUnknown = 24 * time.Hour
+
+// inTheMaking tells whether the image may become available by itself.
+func (c *candidate) inTheMaking() bool {
+	switch types.ImageState(c.image.State) {
+	case types.ImageStateAvailable:
+		return false
+	case types.ImageStatePending, types.ImageStateCreating, types.ImageStateCopying, types.ImageStateImporting, types.ImageStateValidating:
+		return true
+	}
+	return c.image.Created.IsZero() || c.now.Sub(c.image.Created) < longestUnknown
+}
+
 func (c *candidate) availability() outcome {
-	if !c.available() {
+	switch {
+	case c.available():
+		return passOn
+	case c.inTheMaking():
 		return c.wait("the image is " + orUnknown(c.image.State))
 	}
-	return passOn
+	return c.unfit("the image is "+orUnknown(c.image.State)+", more than a day after it was made and no state that this version knows",
+		"AppStream exports only images that are AVAILABLE: see the image in the AppStream console, and request it again when it is.")
 }
 
 // failures counts the tasks that had the description that would be sent now: what was refused for its description gets another

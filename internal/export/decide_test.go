@@ -76,7 +76,7 @@ func remembered(tasks ...Task) *history {
 const undecided Action = ""
 
 func decide(order Order, image Image, history *history, tags map[string]string) Decision {
-	c := newCandidate(&order, place, history, image, tags)
+	c := newCandidate(&order, place, history, image, tags, due)
 	if made := c.decide(); made == (c.Action == undecided) {
 		panic(fmt.Sprintf("decided: %v, but the decision is %+v", made, c.Decision))
 	}
@@ -111,6 +111,20 @@ func TestDecide(t *testing.T) {
 	announce := func(task Task) Decision {
 		return Decision{Action: Announce, ImageName: "win", AMIName: task.AMIName, Reason: "started by this trigger before",
 			TaskID: task.ID, Task: &task}
+	}
+	const (
+		tooLong          = ", more than a day after it was made and no state that this version knows"
+		unknownStateHint = "AppStream exports only images that are AVAILABLE: see the image in the AppStream console, and request it " +
+			"again when it is."
+	)
+	young := func(i *Image) { i.Created = due.Add(time.Nanosecond - 24*time.Hour) }
+	dayOld := func(i *Image) { i.Created = due.Add(-24 * time.Hour) }
+	dayOldAMI := "win-" + due.Add(-24*time.Hour).UTC().Format(timeForm) // of both
+	named := func(d Decision, amiName string) Decision { d.AMIName = amiName; return d }
+	youngWait := func(reason string) Decision {
+		d := named(wait(reason), dayOldAMI)
+		d.ImageCreated = due.Add(time.Nanosecond - 24*time.Hour)
+		return d
 	}
 	needsTags := Decision{ImageName: "win", AMIName: winAMI}
 	reject := func(reason, hint string) Decision {
@@ -193,10 +207,22 @@ func TestDecide(t *testing.T) {
 			wait("the image is IMPORTING")},
 		"VALIDATING": {win(state("VALIDATING")), nil, none, wait("the image is VALIDATING"),
 			wait("the image is VALIDATING")},
-		"a state not known": {win(state("POLISHING")), nil, none, wait("the image is POLISHING"),
-			wait("the image is POLISHING")},
-		"no state": {win(state("")), nil, none, wait("the image is in a state that AppStream does not tell"),
-			wait("the image is in a state that AppStream does not tell")},
+		"DEPRECATED": {win(state("DEPRECATED")), nil, none, reject("the image is DEPRECATED", deprecatedHint),
+			unnamed(skip("the image is DEPRECATED", ""))},
+		"a state not known, and just made": {win(state("POLISHING"), young), nil, none, youngWait("the image is POLISHING"),
+			youngWait("the image is POLISHING")},
+		"no state, and just made": {win(state(""), young), nil, none, youngWait("the image is in a state that AppStream does not tell"),
+			youngWait("the image is in a state that AppStream does not tell")},
+		"a state not known, a day later": {win(state("POLISHING"), dayOld), nil, none,
+			named(reject("the image is POLISHING"+tooLong, unknownStateHint), dayOldAMI),
+			named(skip("the image is POLISHING"+tooLong, ""), dayOldAMI)},
+		"no state, days later": {win(state("")), nil, none,
+			named(reject("the image is in a state that AppStream does not tell"+tooLong, unknownStateHint), winAMI),
+			skip("the image is in a state that AppStream does not tell"+tooLong, "")},
+		"a state not known, but exported": {win(state("POLISHING")), []Task{exportTask("COMPLETED")}, none,
+			skip("already exported", "task-COMPLETED"), skip("already exported", "task-COMPLETED")},
+		"a state not known, but marked": {win(state("POLISHING")), nil, map[string]string{tags.AMIName: winAMI},
+			skip("already exported", ""), skip("already exported", "")},
 		"no creation time": {win(func(i *Image) { i.Created = time.Time{} }), nil, none,
 			undated(wait("AppStream reports no creation time yet")), undated(wait("AppStream reports no creation time yet"))},
 		"failed under another trigger": {win(), []Task{failedOnce}, none, export, export},
@@ -255,16 +281,34 @@ func TestDecideSelects(t *testing.T) {
 		action            Action
 		reason            string
 	}{
-		"not by name": {selected(t, []string{"prod-*"}, nil), Selection{}, none, Skip, "not selected"},
-		"excluded":    {selected(t, []string{"*", "!win"}, nil), Selection{}, none, Skip, "not selected"},
+		"not by name": {selected(t, []string{"prod-*"}, nil), Selection{}, none, Skip, wrongName},
+		"excluded":    {selected(t, []string{"*", "!win"}, nil), Selection{}, none, Skip, wrongName},
 		"named, outside the stack's": {selected(t, []string{"win"}, nil), selected(t, []string{"prod-*"}, nil), none, Skip,
-			"not selected"},
-		"named, inside the stack's":     {selected(t, []string{"win"}, nil), selected(t, []string{"w*"}, nil), none, Export, ""},
-		"the tag is there":              {selected(t, nil, backup), Selection{}, backup, Export, ""},
-		"the tag is not there":          {selected(t, nil, backup), Selection{}, none, Skip, "not selected"},
-		"its tags are not known yet":    {selected(t, nil, backup), Selection{}, nil, undecided, ""},
-		"the stack's tag is there":      {selected(t, []string{"win"}, nil), selected(t, nil, backup), backup, Export, ""},
-		"the stack's tag is not there":  {selected(t, []string{"win"}, nil), selected(t, nil, backup), none, Skip, "not selected"},
+			wrongName},
+		"named, inside the stack's": {selected(t, []string{"win"}, nil), selected(t, []string{"w*"}, nil), none, Export, ""},
+		"the tag is there":          {selected(t, nil, backup), Selection{}, backup, Export, ""},
+		"the tag is not there":      {selected(t, nil, backup), Selection{}, none, Skip, "not selected: it has no tag Backup=yes"},
+		"the tag has another value": {selected(t, nil, backup), Selection{}, map[string]string{"Backup": "no"}, Skip,
+			`not selected: its tag Backup is "no", not "yes"`},
+		"the tag has capitals": {selected(t, nil, backup), Selection{}, map[string]string{"Backup": "Yes"}, Skip,
+			`not selected: its tag Backup is "Yes", not "yes"; Backup=Yes differs from it in upper and lower case only`},
+		"the tag's key has none": {selected(t, nil, backup), Selection{}, map[string]string{"backup": "yes", "b": "1"}, Skip,
+			"not selected: it has no tag Backup=yes; backup=yes differs from it in upper and lower case only"},
+		"another value, and the right one in capitals": {selected(t, nil, backup), Selection{},
+			map[string]string{"BACKUP": "YES", "Backup": "no"}, Skip,
+			`not selected: its tag Backup is "no", not "yes"; BACKUP=YES differs from it in upper and lower case only`},
+		"one of two tags": {selected(t, nil, map[string]string{"A": "1", "B": "2"}), Selection{},
+			map[string]string{"A": "1", "a": "3"}, Skip,
+			"not selected: it has no tag B=2"},
+		"an empty value": {selected(t, nil, map[string]string{"A": ""}), Selection{}, map[string]string{"A": ""}, Export, ""},
+		"an empty value, no tag": {selected(t, nil, map[string]string{"A": ""}), Selection{}, none, Skip,
+			"not selected: it has no tag A="},
+		"the stack's tag counts first": {selected(t, nil, map[string]string{"A": "1"}), selected(t, nil, backup), none, Skip,
+			"not selected: it has no tag Backup=yes"},
+		"its tags are not known yet": {selected(t, nil, backup), Selection{}, nil, undecided, ""},
+		"the stack's tag is there":   {selected(t, []string{"win"}, nil), selected(t, nil, backup), backup, Export, ""},
+		"the stack's tag is not there": {selected(t, []string{"win"}, nil), selected(t, nil, backup), none, Skip,
+			"not selected: it has no tag Backup=yes"},
 		"the stack's tag, not read yet": {selected(t, []string{"win"}, nil), selected(t, nil, backup), nil, undecided, ""},
 	}
 	for name, test := range tests {
@@ -279,7 +323,7 @@ func TestDecideSelects(t *testing.T) {
 	t.Run("what is outside is not rejected either", func(t *testing.T) {
 		order := Order{Trigger: nightly, Selection: selected(t, []string{"win"}, nil), Bounds: selected(t, []string{"prod-*"}, nil),
 			Name: nameTemplate(t, "{image}")}
-		if got := decide(order, win(state("FAILED")), remembered(), none); got.Action != Skip || got.Reason != "not selected" {
+		if got := decide(order, win(state("FAILED")), remembered(), none); got.Action != Skip || got.Reason != wrongName {
 			t.Errorf("decision = %+v", got)
 		}
 	})
@@ -378,7 +422,7 @@ func TestDecideNotFound(t *testing.T) {
 		"vanished from a sweep": {Order{Trigger: nightly, Selection: selected(t, []string{"w*"}, nil), Only: []string{"win"}}, due,
 			Skip, "the image was not found"},
 		"outside the stack's selection": {Order{Trigger: ready, Selection: named, Bounds: selected(t, []string{"prod-*"}, nil)}, due, Skip,
-			"not selected"},
+			wrongName},
 		"its event came just now": {Order{Trigger: ready, Selection: named}, due.Add(14 * time.Minute), Wait,
 			"the image cannot be seen yet"},
 		"its event came from the future": {Order{Trigger: ready, Selection: named}, due.Add(-time.Hour), Wait,

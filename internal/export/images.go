@@ -94,6 +94,10 @@ func (e *Exporter) describe(ctx context.Context, input *appstream.DescribeImages
 			return nil, fmt.Errorf("DescribeImages: %w", classify(err, e.RoleARN))
 		}
 		for _, image := range page.Images {
+			if aws.ToString(image.Arn) == "" {
+				e.Warn(ctx, "AppStream tells no ARN of an image, so nobody knows whose it is, and it is left out",
+					"imageName", aws.ToString(image.Name))
+			}
 			if aws.ToString(image.Arn) == e.Place.ImageARN(aws.ToString(image.Name)) {
 				images = append(images, toImage(image))
 			}

@@ -141,6 +141,9 @@ func classify(err error, roleARN string) *Refusal {
 	if r.Hint == deniedHint && strings.Contains(r.Message, "iam:PassRole") {
 		r.Hint = passRoleHint
 	}
+	if r.kind == notReady && strings.Contains(r.Message, stateDeprecated) { // it will not be ready again
+		r.kind, r.Hint = refused, deprecatedHint
+	}
 	r.Hint = strings.ReplaceAll(r.Hint, "{role}", roleARN)
 	return r
 }

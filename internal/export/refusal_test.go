@@ -54,6 +54,8 @@ func TestClassify(t *testing.T) {
 			"OperationNotPermittedException", "why", "Windows Server 2022 or 2025"},
 		"ResourceNotAvailable": {answered(400, &types.ResourceNotAvailableException{Message: why}), notReady, true,
 			"ResourceNotAvailableException", "why", "until the image is available"},
+		"ResourceNotAvailable for ever": {answered(400, &types.ResourceNotAvailableException{Message: aws.String("win is DEPRECATED")}),
+			refused, false, "ResourceNotAvailableException", "win is DEPRECATED", "build a new one"},
 		"ResourceNotFound": {answered(400, &types.ResourceNotFoundException{Message: why}), notFound, false,
 			"ResourceNotFoundException", "why", "still exists in this account and Region"},
 

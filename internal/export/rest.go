@@ -77,7 +77,7 @@ func (r *run) announceOwn(ctx context.Context, names []string) (others []string)
 			others = append(others, name)
 			continue
 		}
-		c := newCandidate(r.order, r.Place, r.history, Image{Name: name}, nil) // ownStart asks for no more of the image
+		c := newCandidate(r.order, r.Place, r.history, Image{Name: name}, nil, r.Now()) // ownStart asks for no more of the image
 		if c.decide() {
 			r.report(c.Decision)
 			continue

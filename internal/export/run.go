@@ -81,8 +81,9 @@ func (r *run) carryOut(ctx context.Context, read snapshot, decisions []Decision)
 	for _, d := range decisions {
 		deliver(d)
 	}
+	now := r.Now()
 	for _, image := range read.images {
-		c := newCandidate(r.order, r.Place, r.history, image, read.tags[image.Name])
+		c := newCandidate(r.order, r.Place, r.history, image, read.tags[image.Name], now)
 		if made := c.decide(); !made || c.Action == Export {
 			candidates = append(candidates, c)
 			continue

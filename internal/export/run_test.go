@@ -3,8 +3,10 @@ package export
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -65,6 +67,7 @@ type fake struct {
 	AppStream
 	token  string            // of each page of the tasks and images
 	answer map[string]string // the tags that the answer to a start tells
+	images []types.Image     // instead of win
 	pages  atomic.Int64
 }
 
@@ -81,6 +84,9 @@ func (f *fake) DescribeImages(_ context.Context, input *appstream.DescribeImages
 		Name: aws.String("win"), Arn: aws.String(winARN), State: types.ImageStateAvailable, Platform: types.PlatformTypeWindowsServer2022,
 		CreatedTime: aws.Time(created),
 	}}}
+	if f.images != nil {
+		page.Images = f.images
+	}
 	var err error
 	if len(input.Names) == 0 {
 		page.NextToken, err = f.page()
@@ -148,5 +154,42 @@ func TestListingWithoutAnEnd(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want %q in it", what, err, want)
 		}
+	}
+}
+
+// An image whose owner AppStream does not tell is not exported, and not passed over in silence either.
+func TestImageWithoutARN(t *testing.T) {
+	for name, arn := range map[string]*string{"none": nil, "empty": aws.String("")} {
+		t.Run(name, func(t *testing.T) {
+			appStream := &fake{images: []types.Image{
+				{Name: aws.String("lost"), Arn: arn, State: types.ImageStateAvailable, CreatedTime: aws.Time(created)},
+				{Name: aws.String("other"), Arn: aws.String("arn:aws:appstream:eu-west-1:999999999999:image/other"), State: types.ImageStateAvailable},
+			}}
+			exporter := appStream.exporter()
+			var mutex sync.Mutex
+			var warnings []string
+			exporter.Warn = func(_ context.Context, message string, args ...any) {
+				mutex.Lock()
+				defer mutex.Unlock()
+				warnings = append(warnings, fmt.Sprint(append([]any{message}, args...)...))
+			}
+			var got []Decision
+			order := Order{Trigger: nightly, Name: nameTemplate(t, "{image}-{created}"), Sweep: true}
+			if _, err := exporter.Run(t.Context(), order, func(d Decision) { got = append(got, d) }); err != nil {
+				t.Fatal(err)
+			}
+			if len(got) > 0 {
+				t.Errorf("decided: %+v", got)
+			}
+			want := "AppStream tells no ARN of an image, so nobody knows whose it is, and it is left out"
+			if len(warnings) == 0 || !strings.HasPrefix(warnings[0], want) || !strings.Contains(warnings[0], "lost") {
+				t.Errorf("warnings: %q", warnings)
+			}
+			for _, warning := range warnings {
+				if strings.Contains(warning, "other") {
+					t.Errorf("what belongs to others is no news: %s", warning)
+				}
+			}
+		})
 	}
 }

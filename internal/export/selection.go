@@ -109,13 +109,31 @@ func (s Selection) MatchesName(name string) bool {
 }
 
 // MatchesTags tells whether every tag that is asked for is among those of the image.
-func (s Selection) MatchesTags(tags map[string]string) bool {
-	for key, value := range s.tag {
-		if got, ok := tags[key]; !ok || got != value {
-			return false
+func (s Selection) MatchesTags(imageTags map[string]string) bool {
+	return s.missingTag(imageTags) == ""
+}
+
+// missingTag says of a tag that is asked for why it is not among those of the image, or nothing. Letters count by case, which is
+// easily overlooked.
+func (s Selection) missingTag(imageTags map[string]string) string {
+	for _, key := range slices.Sorted(maps.Keys(s.tag)) {
+		wanted := s.tag[key]
+		value, there := imageTags[key]
+		if there && value == wanted {
+			continue
 		}
+		missing := fmt.Sprintf("it has no tag %s=%s", key, wanted)
+		if there {
+			missing = fmt.Sprintf("its tag %s is %q, not %q", key, value, wanted)
+		}
+		for _, other := range slices.Sorted(maps.Keys(imageTags)) {
+			if strings.EqualFold(other, key) && strings.EqualFold(imageTags[other], wanted) {
+				return fmt.Sprintf("%s; %s=%s differs from it in upper and lower case only", missing, other, imageTags[other])
+			}
+		}
+		return missing
 	}
-	return true
+	return ""
 }
 
 // Names returns the images that are meant by their very name, in order, without those excluded; only

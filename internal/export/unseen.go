@@ -43,7 +43,7 @@ func (o Order) decideNotFound(name string, place Place, now time.Time) Decision 
 	d := Decision{ImageName: name}
 	switch {
 	case !o.Bounds.MatchesName(name):
-		d.Action, d.Reason = Skip, NotSelected
+		d.Action, d.Reason = Skip, wrongName
 	case !o.named(name):
 		d.Action, d.Reason = Skip, "the image was not found"
 	case o.Trigger.AnnouncesImage() && now.Sub(o.Trigger.Time) < visibleAfter:

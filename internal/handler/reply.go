@@ -96,7 +96,7 @@ func (t *tally) add(d export.Decision, by trigger.Trigger) {
 	entry := Entry{ImageName: d.ImageName, AMIName: d.AMIName, TaskID: d.TaskID, Reason: d.Reason, Hint: d.Hint}
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
-	if d.Reason == export.NotSelected {
+	if export.IsNotSelected(d.Reason) {
 		t.others++
 	} else {
 		t.selected++

@@ -87,19 +87,19 @@ func TestReply(t *testing.T) {
   "skipped": [
     {
       "imageName": "base",
-      "reason": "not selected"
+      "reason": "not selected: its name does not fit"
     },
     {
       "imageName": "building",
-      "reason": "not selected"
+      "reason": "not selected: its name does not fit"
     },
     {
       "imageName": "office",
-      "reason": "not selected"
+      "reason": "not selected: its name does not fit"
     },
     {
       "imageName": "running",
-      "reason": "not selected"
+      "reason": "not selected: its name does not fit"
     }
   ],
   "rejected": []
