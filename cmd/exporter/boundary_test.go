@@ -26,7 +26,9 @@ func TestServicesOfTheProgram(t *testing.T) {
 		if ok && !strings.Contains(name, "/") {
 			services = append(services, name)
 		}
-		for _, foreign := range []string{"appstream-ami-exporter/internal/localaws", "appstream-ami-exporter/internal/handler", "github.com/aws/aws-lambda-go", "testing"} {
+		for _, foreign := range []string{
+			"appstream-ami-exporter/internal/localaws", "appstream-ami-exporter/internal/handler", "github.com/aws/aws-lambda-go", "testing",
+		} {
 			if strings.HasPrefix(path, foreign) {
 				t.Errorf("%s is compiled for it", path)
 			}

@@ -47,8 +47,9 @@ func local(t *testing.T) *localaws.Account {
 		t.Fatal(err)
 	}
 	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL": endpoint.URL(), "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_EC2_METADATA_DISABLED": "true",
-		"AWS_PROFILE": "", "AWS_ACCESS_KEY_ID": "", "AWS_REGION": "", "AWS_DEFAULT_REGION": "",
+		"AWS_ENDPOINT_URL": endpoint.URL(), "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
+		"AWS_EC2_METADATA_DISABLED": "true",
+		"AWS_PROFILE":               "", "AWS_ACCESS_KEY_ID": "", "AWS_REGION": "", "AWS_DEFAULT_REGION": "",
 	} {
 		t.Setenv(name, value)
 	}
@@ -106,7 +107,8 @@ func await(t *testing.T, what string, so func() bool) {
 func TestPlanExportAndStatus(t *testing.T) {
 	account := local(t)
 	screen := mustShow(t, "plan")
-	has(t, screen, "What a run of appstream-ami-exporter in eu-west-1 (account 123456789012)", "export  win2022-base-7", "wait    win2022-new-1",
+	has(t, screen, "What a run of appstream-ami-exporter in eu-west-1 (account 123456789012)", "export  win2022-base-7",
+		"wait    win2022-new-1",
 		"the image is CREATING", "skip    win2019-legacy", "2 would be exported, 1 would wait, 1 would be skipped")
 	if tasks := account.AppStream.Tasks(); len(tasks) != 0 {
 		t.Fatalf("the plan has started %d exports", len(tasks))
@@ -126,7 +128,8 @@ func TestPlanExportAndStatus(t *testing.T) {
 		screen, err = show(t, "status")
 		return err == nil
 	})
-	has(t, screen, "ago: 4 images, 2 started, 1 waiting, 1 skipped, 0 rejected", "win2022-long-1  golden ", "EXPORTING  ", "win2022-base-7  COMPLETED", "ami-",
+	has(t, screen, "ago: 4 images, 2 started, 1 waiting, 1 skipped, 0 rejected", "win2022-long-1  golden ", "EXPORTING  ",
+		"win2022-base-7  COMPLETED", "ami-",
 		"win2022-new-1  win2022-new-1-", "the image is CREATING", "work           3", "failed events  0", "  none of 1")
 
 	var read struct {
@@ -170,7 +173,9 @@ func TestStatusWithoutAPart(t *testing.T) {
 		status int
 		fails  bool
 	}{
-		{"AccessDeniedException", http.StatusForbidden, false}, {"ThrottlingException", http.StatusBadRequest, true}, {"ServiceUnavailable", http.StatusServiceUnavailable, true},
+		{
+			"AccessDeniedException", http.StatusForbidden, false,
+		}, {"ThrottlingException", http.StatusBadRequest, true}, {"ServiceUnavailable", http.StatusServiceUnavailable, true},
 	} {
 		account.People.SetFault(func(call gateway.Call) gateway.Effect {
 			if call.Service == "logs" {
@@ -200,7 +205,8 @@ func TestInvokesOnce(t *testing.T) {
 		invocations++
 		return gateway.Effect{Kind: gateway.Refuse, Code: "ServiceException", Status: http.StatusInternalServerError, Message: "not now"}
 	})
-	if _, err := show(t, "export", "-image", "win2022-base-7"); err == nil || !strings.Contains(err.Error(), "Lambda Invoke: ServiceException: not now") || invocations != 1 {
+	if _, err := show(t, "export", "-image", "win2022-base-7"); err == nil ||
+		!strings.Contains(err.Error(), "Lambda Invoke: ServiceException: not now") || invocations != 1 {
 		t.Errorf("the function is invoked %d times, %v", invocations, err)
 	}
 }
@@ -224,7 +230,8 @@ func TestFollow(t *testing.T) {
 	account := local(t)
 	t.Run("to its end", func(t *testing.T) {
 		screen := mustShow(t, "export", "-image", "win2022-base-7", "-follow")
-		has(t, screen, "started  win2022-base-7", "What an export takes is not known yet", "Ctrl-C stops following", "  EXPORTING for 0s", "  COMPLETED after ", ": ami-",
+		has(t, screen, "started  win2022-base-7", "What an export takes is not known yet", "Ctrl-C stops following", "  EXPORTING for 0s",
+			"  COMPLETED after ", ": ami-",
 			"https://eu-west-1.console.aws.amazon.com/ec2/home?region=eu-west-1#ImageDetails:imageId=ami-")
 	})
 	t.Run("what has ended", func(t *testing.T) {
@@ -234,7 +241,9 @@ func TestFollow(t *testing.T) {
 	t.Run("to its failure", func(t *testing.T) {
 		account.AppStream.PutImage(appstream.Image{Name: "win2022-bad-1"})
 		account.AppStream.SetOutcome("win2022-bad-1", appstream.Outcome{
-			End: types.ExportImageTaskStateFailed, After: localtest.ExportDuration, Errors: []appstream.TaskError{{Code: "InternalError", Message: "The copy failed."}},
+			End: types.ExportImageTaskStateFailed, After: localtest.ExportDuration, Errors: []appstream.TaskError{
+				{Code: "InternalError", Message: "The copy failed."},
+			},
 		})
 		screen, err := show(t, "export", "-image", "win2022-bad-1", "-follow")
 		needsPerson(t, err, `section "An export failed"`)
@@ -242,7 +251,9 @@ func TestFollow(t *testing.T) {
 	})
 	t.Run("from before its start", func(t *testing.T) {
 		account.AppStream.PutImage(appstream.Image{
-			Name: "win2022-soon-1", State: types.ImageStateCreating, Becomes: []appstream.StateChange{{After: time.Second, State: types.ImageStateAvailable}},
+			Name: "win2022-soon-1", State: types.ImageStateCreating, Becomes: []appstream.StateChange{
+				{After: time.Second, State: types.ImageStateAvailable},
+			},
 		})
 		requests := 0
 		account.People.SetFault(func(call gateway.Call) gateway.Effect {
@@ -265,7 +276,9 @@ func TestFollow(t *testing.T) {
 	})
 	t.Run("until the image fails", func(t *testing.T) {
 		account.AppStream.PutImage(appstream.Image{
-			Name: "win2022-never-1", State: types.ImageStateCreating, Becomes: []appstream.StateChange{{After: time.Second, State: types.ImageStateFailed}},
+			Name: "win2022-never-1", State: types.ImageStateCreating, Becomes: []appstream.StateChange{
+				{After: time.Second, State: types.ImageStateFailed},
+			},
 		})
 		_, err := show(t, "export", "-image", "win2022-never-1", "-follow")
 		needsPerson(t, err, "win2022-never-1 will not be exported: the image failed")
@@ -301,7 +314,9 @@ func TestReplay(t *testing.T) {
 	}
 	client := sqs.NewFromConfig(cfg)
 	put := func(body string, attributes map[string]string) {
-		input := &sqs.SendMessageInput{QueueUrl: &account.FailedEventsQueue.URL, MessageBody: &body, MessageAttributes: map[string]sqstypes.MessageAttributeValue{}}
+		input := &sqs.SendMessageInput{
+			QueueUrl: &account.FailedEventsQueue.URL, MessageBody: &body, MessageAttributes: map[string]sqstypes.MessageAttributeValue{},
+		}
 		for name, value := range attributes {
 			input.MessageAttributes[name] = sqstypes.MessageAttributeValue{DataType: aws.String("String"), StringValue: &value}
 		}
@@ -313,7 +328,9 @@ func TestReplay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	request, err := json.Marshal(map[string]string{"FunctionName": account.Function.ARN(), "InvocationType": "EVENT", "Payload": string(payload)})
+	request, err := json.Marshal(
+		map[string]string{"FunctionName": account.Function.ARN(), "InvocationType": "EVENT", "Payload": string(payload)},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -337,7 +354,8 @@ func TestReplay(t *testing.T) {
 	if shownAgain != 2 {
 		t.Errorf("%d of the two that were left can be seen again at once", shownAgain)
 	}
-	has(t, screen, "sent again  Scheduled Event", "AccessDenied: the role may not invoke the function", "left there  tonight, please", "it is no JSON",
+	has(t, screen, "sent again  Scheduled Event", "AccessDenied: the role may not invoke the function", "left there  tonight, please",
+		"it is no JSON",
 		"left there  AppStream Image Ready", "names no image", "sent again  AppStream Image Ready", "NO_PERMISSIONS")
 	await(t, "the schedule runs", func() bool { return len(account.AppStream.Tasks()) >= 2 })
 
@@ -345,7 +363,8 @@ func TestReplay(t *testing.T) {
 	screen, err = show(t, "replay", "-json")
 	needsPerson(t, err, "2 triggers left")
 	var read replayed
-	if err := json.Unmarshal([]byte(screen), &read); err != nil || len(read.Events) != 2 || read.Events[0].SentAgain || read.Events[1].SentAgain {
+	if err := json.Unmarshal([]byte(screen), &read); err != nil || len(read.Events) != 2 || read.Events[0].SentAgain ||
+		read.Events[1].SentAgain {
 		t.Errorf("%v:\n%s", err, screen)
 	}
 }

@@ -58,8 +58,12 @@ func attentive(t *testing.T, r report, want string) {
 
 func TestPlanScreen(t *testing.T) {
 	p := planned{Stack: stack, Images: []string{"win*", "!win-test"}, reply: deployed.Reply{
-		WouldStart: []deployed.Entry{{ImageName: "win2022-base-7", AMIName: "win2022-base-7-20261120T101500Z"}, {ImageName: "win2022-cad-3", AMIName: "win2022-cad-3-20261122T101500Z"}},
-		Waiting:    []deployed.Entry{{ImageName: "win2025-lab-1", AMIName: "win2025-lab-1-20261123T101500Z", Reason: "the image is CREATING"}},
+		WouldStart: []deployed.Entry{
+			{
+				ImageName: "win2022-base-7", AMIName: "win2022-base-7-20261120T101500Z",
+			}, {ImageName: "win2022-cad-3", AMIName: "win2022-cad-3-20261122T101500Z"},
+		},
+		Waiting: []deployed.Entry{{ImageName: "win2025-lab-1", AMIName: "win2025-lab-1-20261123T101500Z", Reason: "the image is CREATING"}},
 		Skipped: []deployed.Entry{
 			{ImageName: "rocky8-dev", Reason: "platform ROCKY_LINUX8 cannot be exported"},
 			{ImageName: "win2022-base-6", AMIName: "win2022-base-6-20261002T101500Z", Reason: "already exported"},
@@ -82,15 +86,29 @@ func TestExportScreen(t *testing.T) {
 		e            exported
 		says, person string
 	}{
-		"started":  {exported{reply: deployed.Reply{Started: []deployed.Entry{{ImageName: "a1", AMIName: "a1-x", TaskID: "1"}}}}, "Started.", ""},
-		"waits":    {exported{reply: deployed.Reply{Waiting: []deployed.Entry{{ImageName: "a1", Reason: "the image is PENDING"}}}}, "as soon as it can be", ""},
-		"exported": {exported{reply: deployed.Reply{Skipped: []deployed.Entry{{ImageName: "a1", AMIName: "a1-x", Reason: "already exported"}}}}, "AMI_NAME=", ""},
+		"started": {exported{reply: deployed.Reply{Started: []deployed.Entry{{ImageName: "a1", AMIName: "a1-x", TaskID: "1"}}}}, "Started.", ""},
+		"waits": {
+			exported{
+				reply: deployed.Reply{Waiting: []deployed.Entry{{ImageName: "a1", Reason: "the image is PENDING"}}},
+			}, "as soon as it can be", "",
+		},
+		"exported": {
+			exported{
+				reply: deployed.Reply{Skipped: []deployed.Entry{{ImageName: "a1", AMIName: "a1-x", Reason: "already exported"}}},
+			}, "AMI_NAME=", "",
+		},
 		"rejected": {
-			exported{reply: deployed.Reply{Rejected: []deployed.Entry{{ImageName: "a1", Reason: "the image was not found", Hint: "Check the name."}}}},
+			exported{
+				reply: deployed.Reply{Rejected: []deployed.Entry{{ImageName: "a1", Reason: "the image was not found", Hint: "Check the name."}}},
+			},
 			"Check the name.", "nothing was started",
 		},
-		"completed": {exported{reply: deployed.Reply{Started: []deployed.Entry{{ImageName: "a1"}}}, Task: &task{State: "COMPLETED"}}, "Started.", ""},
-		"running":   {exported{reply: deployed.Reply{Started: []deployed.Entry{{ImageName: "a1"}}}, Task: &task{State: "EXPORTING"}}, "Started.", ""},
+		"completed": {
+			exported{reply: deployed.Reply{Started: []deployed.Entry{{ImageName: "a1"}}}, Task: &task{State: "COMPLETED"}}, "Started.", "",
+		},
+		"running": {
+			exported{reply: deployed.Reply{Started: []deployed.Entry{{ImageName: "a1"}}}, Task: &task{State: "EXPORTING"}}, "Started.", "",
+		},
 		"failed": {
 			exported{reply: deployed.Reply{Started: []deployed.Entry{{ImageName: "a1"}}}, Task: &task{State: "TIMED_OUT"}},
 			"Started.", `the export failed; docs/OPERATIONS.md, section "An export failed", says what to do`,
@@ -118,8 +136,14 @@ func TestStatusScreen(t *testing.T) {
 	}
 	running, ended := split([]task{
 		{ImageName: "win2022-cad-3", AMIName: "win2022-cad-3-20261122T101500Z", State: "EXPORTING", Created: at("2026-11-24 08:31")},
-		{ImageName: "win2025-office-12", AMIName: "win2025-office-12-20261121T101500Z", State: "FAILED", Created: at("2026-11-24 02:00"), Problem: "InternalError: The copy failed."},
-		{ImageName: "win2022-base-7", AMIName: "win2022-base-7-20261120T101500Z", State: "COMPLETED", Created: at("2026-11-24 02:00"), AMIID: "ami-0123456789abcdef0"},
+		{
+			ImageName: "win2025-office-12", AMIName: "win2025-office-12-20261121T101500Z", State: "FAILED", Created: at("2026-11-24 02:00"),
+			Problem: "InternalError: The copy failed.",
+		},
+		{
+			ImageName: "win2022-base-7", AMIName: "win2022-base-7-20261120T101500Z", State: "COMPLETED", Created: at("2026-11-24 02:00"),
+			AMIID: "ami-0123456789abcdef0",
+		},
 		{ImageName: "win2022-hr-1", AMIName: "win2022-hr-1-20261122T101500Z", Created: at("2026-11-21 08:31")},
 		{ImageName: "win2022-old", AMIName: "win2022-old-20260101T101500Z", State: "COMPLETED", Created: at("2026-10-24 08:31"), AMIID: "ami-1"},
 	}, morning)
@@ -173,8 +197,10 @@ func TestReplayScreen(t *testing.T) {
 
 func TestGist(t *testing.T) {
 	tests := map[string]string{
-		`{"detail-type":"AWS Service Event via CloudTrail","time":"2026-11-23T10:15:00Z","detail":{"eventName":"CreateImage"}}`: "CreateImage 2026-11-23T10:15:00Z",
-		`{"detail-type":"Scheduled Event","time":"2026-11-23T02:00:00Z","detail":"{}"}`:                                         "Scheduled Event 2026-11-23T02:00:00Z",
+		`{"detail-type":"AWS API Call via CloudTrail","time":"10:15","detail":{"eventName":"CopyImage"}}`: "CopyImage 10:15",
+
+		`{"detail-type":"Scheduled Event","time":"2026-11-23T02:00:00Z","detail":"{}"}`: "Scheduled Event 2026-11-23T02:00:00Z",
+
 		"{\n  \"images\": [\"a\"]\n}": `{ "images": ["a"] }`,
 		strings.Repeat("x", 61):       strings.Repeat("x", 57) + "...",
 	}
@@ -191,16 +217,25 @@ func TestUsualTime(t *testing.T) {
 		says  string
 		left  map[time.Duration]string
 	}{
-		"none yet": {usualTime{}, "What an export takes is not known yet: none has ended here in the last 30d.", map[time.Duration]string{time.Hour: ""}},
+		"none yet": {
+			usualTime{}, "What an export takes is not known yet: none has ended here in the last 30d.", map[time.Duration]string{time.Hour: ""},
+		},
 		"one": {
 			usualTime{count: 1, shortest: 40 * time.Minute, longest: 40 * time.Minute, average: 40 * time.Minute},
-			"The one export that ended here in the last 30d took 40m.", map[time.Duration]string{10 * time.Minute: ", about 30m to go", time.Hour: ", longer than any before"},
+			"The one export that ended here in the last 30d took 40m.", map[time.Duration]string{
+				10 * time.Minute: ", about 30m to go", time.Hour: ", longer than any before",
+			},
 		},
 		"many": {
 			usualTime{count: 14, shortest: 38 * time.Minute, longest: 52 * time.Minute, average: 44 * time.Minute},
-			"The 14 exports that ended here in the last 30d took 38m to 52m, on average 44m.", map[time.Duration]string{45 * time.Minute: ", soon to end"},
+			"The 14 exports that ended here in the last 30d took 38m to 52m, on average 44m.",
+			map[time.Duration]string{45 * time.Minute: ", soon to end"},
 		},
-		"not allowed": {usualTime{err: errors.New("CloudWatch GetMetricStatistics: AccessDenied")}, "What an export takes cannot be told: CloudWatch GetMetricStatistics: AccessDenied.", nil},
+		"not allowed": {
+			usualTime{
+				err: errors.New("CloudWatch GetMetricStatistics: AccessDenied"),
+			}, "What an export takes cannot be told: CloudWatch GetMetricStatistics: AccessDenied.", nil,
+		},
 	}
 	for title, test := range tests {
 		if got := test.usual.String(); got != test.says {

@@ -78,7 +78,9 @@ func (d desk) sendAgain(ctx context.Context, payload []byte, message types.Messa
 
 // showAgain lets whoever looks next see a message that stays. If it cannot, they see it five minutes later.
 func (d desk) showAgain(ctx context.Context, receipt string) {
-	_, _ = d.queues.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{QueueUrl: d.failedEvents(), ReceiptHandle: &receipt, VisibilityTimeout: 0})
+	_, _ = d.queues.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
+		QueueUrl: d.failedEvents(), ReceiptHandle: &receipt, VisibilityTimeout: 0,
+	})
 }
 
 func (r replayed) show(s terminal.Screen) {
@@ -108,5 +110,6 @@ func (r replayed) attention() error {
 	if left == 0 {
 		return nil
 	}
-	return terminal.Attention(counted(left, "trigger") + " left in the failed-events queue: the function cannot use it. docs/OPERATIONS.md says how to throw it away")
+	return terminal.Attention(counted(left, "trigger") +
+		" left in the failed-events queue: the function cannot use it. docs/OPERATIONS.md says how to throw it away")
 }

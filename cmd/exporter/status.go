@@ -111,7 +111,8 @@ func toExport(plan deployed.Reply) (entries []deployed.Entry) {
 
 func (s state) show(w terminal.Screen) {
 	w.Line("%s in %s (account %s), %s UTC\n", s.Stack.Name, s.Stack.Region, s.Stack.Account, terminal.Stamp(s.Time))
-	w.Section("Last nightly run", nightRows(s.LastNight, s.Time), "none in the last "+terminal.Span(deployed.NightsBack), s.Unknown["lastNight"])
+	none := "none in the last " + terminal.Span(deployed.NightsBack)
+	w.Section("Last nightly run", nightRows(s.LastNight, s.Time), none, s.Unknown["lastNight"])
 	w.Section("Running exports of this account and Region", runningRows(w, s.Running, s.Time), "none", s.Unknown["tasks"])
 	w.Section("Exports that ended, of those started in the last "+terminal.Span(recent), endedRows(w, s.Ended), "none", s.Unknown["tasks"])
 	w.Section("Images still to be exported", toExportRows(s.ToExport), "none", s.Unknown["toExport"])

@@ -46,7 +46,10 @@ func stay(ctx context.Context, w io.Writer, s scene, address string) (err error)
 		"  export AWS_ENDPOINT_URL=%s AWS_DEFAULT_REGION=eu-west-1 AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local\n\n"+
 		"  make plan\n"+
 		"  make export IMAGE=win2022-base-7 FOLLOW=1\n"+
-		"  make status\n\n"+
+		"  make status\n"+
+		"  make night\n\n"+
+		"The alarm NightMissed rings until the first night, as in every new stack. make doctor works as well, but takes\n"+
+		"minutes to build the first time.\n"+
 		"The aws command and boto3 find it as well, for example: aws appstream list-export-image-tasks\n"+
 		"Ctrl-C ends it. What happens:\n", endpoint.URL())
 	defer out.showDeliveries(account)()

@@ -72,7 +72,9 @@ func TestVersionOfTheTree(t *testing.T) {
 func TestGoSettingsOfTheEnvironment(t *testing.T) {
 	t.Parallel()
 	path := standIns(t, map[string]string{"go": `echo "$GOOS $GOARCH $CGO_ENABLED $GOARM64 $GOFLAGS $GOWORK"`})
-	settings := []string{path, "GOOS=windows", "GOARCH=386", "GOARM64=v9.0", "GOFLAGS=-race", "GOWORK=/go.work", "ARTIFACTS_DIR=" + t.TempDir()}
+	settings := []string{
+		path, "GOOS=windows", "GOARCH=386", "GOARM64=v9.0", "GOFLAGS=-race", "GOWORK=/go.work", "ARTIFACTS_DIR=" + t.TempDir(),
+	}
 	for target, want := range map[string]string{"build/bootstrap": "  0  -race off\n", "build-ExportFunction": "linux arm64 0   off\n"} {
 		if output, err := runMake(localtest.Root(t), settings, target); err != nil || output != want {
 			t.Errorf("make %s builds with %q, %v", target, output, err)
@@ -87,7 +89,9 @@ func TestFirstBuildIsAnnounced(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(tree, "Makefile"), read(t, localtest.Root(t), "Makefile"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	path := standIns(t, map[string]string{"go": `case $1 in build) echo building; mkdir -p build; : >build/bootstrap ;; *) echo running ;; esac`})
+	path := standIns(
+		t, map[string]string{"go": `case $1 in build) echo building; mkdir -p build; : >build/bootstrap ;; *) echo running ;; esac`},
+	)
 	for _, want := range []string{"Building the function and the local AWS. The first time this downloads", "building"} {
 		output, err := runMake(tree, []string{path}, "run")
 		if err != nil || !strings.HasPrefix(output, want) || !strings.HasSuffix(output, "running\n") {
@@ -152,11 +156,13 @@ func TestDeployOffers(t *testing.T) {
 	}
 	const ask = "now? [y/N]"
 	output := deploy("./scripts/deploy", "mine", "eu-west-1", "backup")
-	if _, err := os.Stat(calls); err == nil || strings.Contains(output, ask) || !strings.Contains(output, "make night ") || !strings.Contains(output, "make doctor ") {
+	if _, err := os.Stat(calls); err == nil || strings.Contains(output, ask) || !strings.Contains(output, "make night ") ||
+		!strings.Contains(output, "make doctor ") {
 		t.Errorf("without a terminal:\n%s", output)
 	}
 	output = deploy(terminal, "-qec", "./scripts/deploy mine eu-west-1 backup", os.DevNull)
-	if want := "--no-print-directory night STACK=mine REGION=eu-west-1 PROFILE=backup\n"; strings.Count(output, ask) != 2 || string(read(t, calls)) != want {
+	if want := "--no-print-directory night STACK=mine REGION=eu-west-1 PROFILE=backup\n"; strings.Count(output, ask) != 2 ||
+		string(read(t, calls)) != want {
 		t.Errorf("make is called with %s\n%s", read(t, calls), output)
 	}
 }

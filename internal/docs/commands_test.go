@@ -145,7 +145,8 @@ exec ` + look(t, "make") + ` -n "$@" >/dev/null`,
 		t.Fatal(err)
 	}
 	for _, call := range []string{
-		"appstream list-export-image-tasks", "cloudformation describe-stacks", "events put-events", "lambda invoke", "sqs purge-queue", "sqs receive-message",
+		"appstream list-export-image-tasks", "cloudformation describe-stacks", "events put-events", "lambda invoke", "sqs purge-queue",
+		"sqs receive-message",
 	} {
 		if !strings.Contains(string(log), call+"\n") {
 			t.Errorf("the local AWS has not answered aws %s", call)

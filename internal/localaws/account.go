@@ -27,7 +27,7 @@ type Account struct {
 	Function  *lambda.Function
 	Stack     *template.Stack
 	Operator  *operator.Server // what people ask about the stack
-	People    *gateway.Gateway // where their programs find AWS, once Listen has opened it
+	People    *gateway.Gateway // where their programs find AWS
 
 	WorkQueue         queues.Queue
 	DeadLetterQueue   queues.Queue
@@ -144,12 +144,14 @@ func (a *Account) deploy(ctx context.Context, options Options) error {
 		MaximumConcurrency:   a.Stack.Mapping.MaximumConcurrency,
 		MaximumRetryAttempts: &function.RetryAttempts,
 		OnFailure: func(record []byte) error {
+			a.measureFunction("AsyncEventsDropped", time.Now(), 1)
 			_, err := a.Queues.Send(a.FailedEventsQueue, string(record))
 			return err
 		},
 		Scale:    options.Scale,
 		OnResult: a.watchFunction,
 	})
+	a.People = a.openToPeople()
 	if err := a.Function.Warm(ctx); err != nil {
 		return err
 	}

@@ -56,10 +56,14 @@ func (a *Account) depth(queueName string) (int, bool) {
 }
 
 // Listen opens the account to people's programs at an address such as "127.0.0.1:0": AWS_ENDPOINT_URL, set to the endpoint's URL,
-// has the aws command, boto3 and this project's commands call it. It is another gateway than the function's, whose faults and
-// latency are not for them. The endpoint is closed with the account.
+// has the aws command, boto3 and this project's commands call it. The endpoint is closed with the account.
 func (a *Account) Listen(address string) (*gateway.Endpoint, error) {
-	a.People = gateway.New(gateway.Options{Forgetful: true},
+	return a.People.ListenAt(address, nil)
+}
+
+// openToPeople makes another gateway than the function's, whose faults and latency are not for people.
+func (a *Account) openToPeople() *gateway.Gateway {
+	return gateway.New(gateway.Options{Forgetful: true},
 		gateway.Service{SigningName: "appstream", Handler: a.AppStream},
 		gateway.Service{SigningName: "sns", Handler: a.Queues},
 		gateway.Service{SigningName: "sqs", Handler: a.Queues},
@@ -69,19 +73,19 @@ func (a *Account) Listen(address string) (*gateway.Endpoint, error) {
 		gateway.Service{SigningName: "monitoring", Handler: a.Operator},
 		gateway.Service{SigningName: "logs", Handler: a.Operator},
 		gateway.Service{SigningName: "sts", Handler: a.Operator})
-	return a.People.ListenAt(address, nil)
 }
 
 // watchFunction measures what Lambda measures of a function.
 func (a *Account) watchFunction(result lambda.Result) {
-	record := func(metric string, value float64) {
-		a.Operator.Record("AWS/Lambda", metric, "FunctionName", a.Stack.Function.Name, result.Started, value)
-	}
-	record("Invocations", 1)
-	record("Duration", float64(result.Duration.Milliseconds()))
+	a.measureFunction("Invocations", result.Started, 1)
+	a.measureFunction("Duration", result.Started, float64(result.Duration.Milliseconds()))
 	if result.Failed() {
-		record("Errors", 1)
+		a.measureFunction("Errors", result.Started, 1)
 	}
+}
+
+func (a *Account) measureFunction(metric string, at time.Time, value float64) {
+	a.Operator.Record("AWS/Lambda", metric, "FunctionName", a.Stack.Function.Name, at, value)
 }
 
 // putEvents is EventBridge's API as far as events can be put on the bus.

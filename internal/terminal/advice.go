@@ -24,7 +24,8 @@ var (
 	}
 	expiredCodes = []string{"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"}
 	invalidCodes = []string{
-		"AuthFailure", "IncompleteSignature", "IncompleteSignatureException", "InvalidAccessKeyId", "InvalidClientTokenId", "MissingAuthenticationToken",
+		"AuthFailure", "IncompleteSignature", "IncompleteSignatureException", "InvalidAccessKeyId", "InvalidClientTokenId",
+		"MissingAuthenticationToken",
 		"MissingAuthenticationTokenException", "UnrecognizedClientException",
 	}
 	// A clock that is wrong by more than five minutes, or a secret key that does not belong to its id.

@@ -17,7 +17,9 @@ import (
 func TestScreen(t *testing.T) {
 	var plain, coloured bytes.Buffer
 	for _, s := range []Screen{NewScreen(&plain), {w: &coloured, colour: true}} {
-		s.Section("Images", [][]string{{"NAME", "STATE", "WHY"}, {"prod-büro-1", s.Paint(Green, "ok"), "a"}, {"x", s.Paint(Red, "FAILED"), ""}}, "", nil)
+		s.Section(
+			"Images", [][]string{{"NAME", "STATE", "WHY"}, {"prod-büro-1", s.Paint(Green, "ok"), "a"}, {"x", s.Paint(Red, "FAILED"), ""}}, "", nil,
+		)
 		s.Section("Alarms", nil, "none", nil)
 		s.Section("Log", nil, "none", errors.New("denied\nAsk."))
 	}
@@ -49,7 +51,9 @@ Log
 }
 
 func TestSpan(t *testing.T) {
-	for want, d := range map[string]time.Duration{"0s": -time.Second, "25s": 25 * time.Second, "41m": 41*time.Minute + 50*time.Second, "3h05m": 185 * time.Minute, "4d": 100 * time.Hour} {
+	for want, d := range map[string]time.Duration{
+		"0s": -time.Second, "25s": 25 * time.Second, "41m": 41*time.Minute + 50*time.Second, "3h05m": 185 * time.Minute, "4d": 100 * time.Hour,
+	} {
 		if got := Span(d); got != want {
 			t.Errorf("Span(%s) is %s, want %s", d, got, want)
 		}
@@ -116,7 +120,9 @@ func TestProgress(t *testing.T) {
 		p.End()
 		s.Line("done")
 	}
-	if diff := cmp.Diff("\x1b[H\x1b[2J\r\x1b[K  EXPORTING for 0s\r\x1b[K  EXPORTING for 2s\r\x1b[K  COMPLETED after 4s\ndone\n", live.String()); diff != "" {
+	if diff := cmp.Diff(
+		"\x1b[H\x1b[2J\r\x1b[K  EXPORTING for 0s\r\x1b[K  EXPORTING for 2s\r\x1b[K  COMPLETED after 4s\ndone\n", live.String(),
+	); diff != "" {
 		t.Errorf("on a terminal (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff("  EXPORTING for 0s\n  COMPLETED after 4s\ndone\n", file.String()); diff != "" {

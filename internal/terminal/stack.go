@@ -30,7 +30,9 @@ type Stack struct {
 
 // DescribeStacksAPI is the call of CloudFormation that finds a stack.
 type DescribeStacksAPI interface {
-	DescribeStacks(context.Context, *cloudformation.DescribeStacksInput, ...func(*cloudformation.Options)) (*cloudformation.DescribeStacksOutput, error)
+	DescribeStacks(
+		context.Context, *cloudformation.DescribeStacksInput, ...func(*cloudformation.Options),
+	) (*cloudformation.DescribeStacksOutput, error)
 }
 
 // needed are the outputs by which a stack is known to be one of this project.
@@ -51,7 +53,8 @@ func FindStack(ctx context.Context, api DescribeStacksAPI, name, region string) 
 	}
 	found := answer.Stacks[0]
 	s := Stack{
-		Name: name, ID: aws.ToString(found.StackId), Region: region, Status: string(found.StackStatus), Reason: aws.ToString(found.StackStatusReason),
+		Name: name, ID: aws.ToString(found.StackId), Region: region,
+		Status: string(found.StackStatus), Reason: aws.ToString(found.StackStatusReason),
 		Created: aws.ToTime(found.CreationTime), Updated: aws.ToTime(found.LastUpdatedTime),
 		Outputs: map[string]string{}, Parameters: map[string]string{},
 	}
@@ -66,8 +69,8 @@ func FindStack(ctx context.Context, api DescribeStacksAPI, name, region string) 
 	}
 	for _, key := range needed {
 		if s.Outputs[key] == "" {
-			return s, fmt.Errorf("the stack %s has no output %s: it is not one of the AppStream AMI Exporter, or its deployment has not finished (%s)",
-				name, key, s.Status)
+			return s, fmt.Errorf("the stack %s has no output %s: it is not one of the AppStream AMI Exporter, "+
+				"or its deployment has not finished (%s)", name, key, s.Status)
 		}
 	}
 	return s, nil

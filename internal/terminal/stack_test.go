@@ -33,7 +33,8 @@ func stackWith(outputs ...string) string {
 		text += "<member><OutputKey>" + output + "</OutputKey><OutputValue>the " + output + "</OutputValue></member>"
 	}
 	return `<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><DescribeStacksResult><Stacks><member>
-		<StackId>arn:aws-us-gov:cloudformation:us-gov-west-1:123456789012:stack/mine/1</StackId><StackName>mine</StackName><StackStatus>CREATE_IN_PROGRESS</StackStatus>
+		<StackId>arn:aws-us-gov:cloudformation:us-gov-west-1:123456789012:stack/mine/1</StackId><StackName>mine</StackName>
+		<StackStatus>CREATE_IN_PROGRESS</StackStatus>
 		<Parameters><member><ParameterKey>Images</ParameterKey><ParameterValue>prod-*</ParameterValue></member></Parameters>
 		<Outputs>` + text + `</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`
 }
@@ -43,15 +44,19 @@ func TestFindStack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Name != "mine" || s.Partition != "aws-us-gov" || s.Region != "us-gov-west-1" || s.Account != "123456789012" || s.Status != "CREATE_IN_PROGRESS" ||
+	if s.Name != "mine" || s.Partition != "aws-us-gov" || s.Region != "us-gov-west-1" || s.Account != "123456789012" ||
+		s.Status != "CREATE_IN_PROGRESS" ||
 		s.Parameters["Images"] != "prod-*" || s.Outputs["WorkQueueUrl"] != "the WorkQueueUrl" {
 		t.Errorf("the stack is %+v", s)
 	}
 	_, err = FindStack(t.Context(), answer(t, http.StatusOK, stackWith()), "mine", "eu-west-1")
-	if err == nil || !strings.Contains(err.Error(), "the stack mine has no output FunctionName") || !strings.Contains(err.Error(), "(CREATE_IN_PROGRESS)") {
+	if err == nil || !strings.Contains(err.Error(), "the stack mine has no output FunctionName") ||
+		!strings.Contains(err.Error(), "(CREATE_IN_PROGRESS)") {
 		t.Errorf("of another stack it says: %v", err)
 	}
-	_, err = FindStack(t.Context(), answer(t, http.StatusBadRequest, refusal("ValidationError", "Stack with id mine does not exist")), "mine", "eu-west-1")
+	_, err = FindStack(
+		t.Context(), answer(t, http.StatusBadRequest, refusal("ValidationError", "Stack with id mine does not exist")), "mine", "eu-west-1",
+	)
 	if err == nil || err.Error() != "there is no stack mine in eu-west-1. Name yours with STACK=<its name> and REGION=<its Region>" {
 		t.Errorf("of no stack it says: %v", err)
 	}
@@ -66,13 +71,29 @@ func TestAdvice(t *testing.T) {
 			answer(t, http.StatusForbidden, refusal("AccessDenied", "User: x is not authorized to perform: cloudformation:DescribeStacks")),
 			[]string{"CloudFormation DescribeStacks: AccessDenied: User: x is not authorized", "docs/PERMISSIONS.md"},
 		},
-		"expired":        {answer(t, http.StatusForbidden, refusal("ExpiredToken", "The security token included in the request is expired")), []string{"ExpiredToken", "aws sso login"}},
-		"not known":      {answer(t, http.StatusForbidden, refusal("InvalidClientTokenId", "no")), []string{"does not know these credentials", "PROFILE="}},
-		"clock":          {answer(t, http.StatusForbidden, refusal("SignatureDoesNotMatch", "Signature expired")), []string{"clock"}},
-		"throttled":      {answer(t, http.StatusBadRequest, refusal("Throttling", "Rate exceeded")), []string{"Try again in a minute"}},
-		"something else": {answer(t, http.StatusBadRequest, refusal("ValidationError", "1 validation error detected")), []string{"CloudFormation DescribeStacks: ValidationError: 1 validation error detected"}},
-		"nobody there":   {cloudformation.NewFromConfig(client("http://127.0.0.1:1")), []string{"CloudFormation DescribeStacks: ", "HTTPS_PROXY"}},
-		"no such Region": {cloudformation.NewFromConfig(client("http://cloudformation.nowhere.invalid")), []string{"nobody knows cloudformation.nowhere.invalid", "REGION"}},
+		"expired": {
+			answer(
+				t, http.StatusForbidden, refusal("ExpiredToken", "The security token included in the request is expired"),
+			), []string{"ExpiredToken", "aws sso login"},
+		},
+		"not known": {
+			answer(t, http.StatusForbidden, refusal("InvalidClientTokenId", "no")), []string{"does not know these credentials", "PROFILE="},
+		},
+		"clock":     {answer(t, http.StatusForbidden, refusal("SignatureDoesNotMatch", "Signature expired")), []string{"clock"}},
+		"throttled": {answer(t, http.StatusBadRequest, refusal("Throttling", "Rate exceeded")), []string{"Try again in a minute"}},
+		"something else": {
+			answer(
+				t, http.StatusBadRequest, refusal("ValidationError", "1 validation error detected"),
+			), []string{"CloudFormation DescribeStacks: ValidationError: 1 validation error detected"},
+		},
+		"nobody there": {
+			cloudformation.NewFromConfig(client("http://127.0.0.1:1")), []string{"CloudFormation DescribeStacks: ", "HTTPS_PROXY"},
+		},
+		"no such Region": {
+			cloudformation.NewFromConfig(
+				client("http://cloudformation.nowhere.invalid"),
+			), []string{"nobody knows cloudformation.nowhere.invalid", "REGION"},
+		},
 	}
 	for title, test := range tests {
 		t.Run(title, func(t *testing.T) {

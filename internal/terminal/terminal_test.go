@@ -50,17 +50,21 @@ func TestLoad(t *testing.T) {
 			target:      Target{Profile: "backup"}, region: "eu-north-1", key: "own",
 		},
 		"of a program": {
-			config: "[default]\nregion = eu-west-1\ncredential_process = echo '{\"Version\":1,\"AccessKeyId\":\"told\",\"SecretAccessKey\":\"secret\"}'\n",
+			config: "[default]\nregion = eu-west-1\n" +
+				`credential_process = echo '{"Version":1,"AccessKeyId":"told","SecretAccessKey":"secret"}'`,
 			region: "eu-west-1", key: "told",
 		},
 		"a local AWS and nothing else": {
 			environment: map[string]string{"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, region: "us-east-1", key: "local",
 		},
 		"a local AWS and a file": {
-			config: "[default]\nregion = eu-west-1" + keys, environment: map[string]string{"AWS_ENDPOINT_URL": "http://localhost:9"}, region: "eu-west-1", key: "local",
+			config: "[default]\nregion = eu-west-1" + keys, environment: map[string]string{"AWS_ENDPOINT_URL": "http://localhost:9"},
+			region: "eu-west-1", key: "local",
 		},
 		"a local AWS and a profile chosen": {
-			config: "[profile mine]\nregion = eu-west-1" + keys, environment: map[string]string{"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_PROFILE": "mine"},
+			config: "[profile mine]\nregion = eu-west-1" + keys, environment: map[string]string{
+				"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_PROFILE": "mine",
+			},
 			region: "eu-west-1", key: "own",
 		},
 		"a local AWS and a profile named": {
@@ -68,7 +72,9 @@ func TestLoad(t *testing.T) {
 			target: Target{Profile: "mine"}, region: "eu-west-1", key: "own",
 		},
 		"an AWS elsewhere": {
-			config: "[default]\nregion = eu-west-1" + keys, environment: map[string]string{"AWS_ENDPOINT_URL": "https://aws.example.com"}, region: "eu-west-1", key: "own",
+			config: "[default]\nregion = eu-west-1" + keys, environment: map[string]string{
+				"AWS_ENDPOINT_URL": "https://aws.example.com",
+			}, region: "eu-west-1", key: "own",
 		},
 	}
 	for title, test := range tests {
@@ -96,11 +102,17 @@ func TestLoadFails(t *testing.T) {
 		target Target
 		says   []string
 	}{
-		"no Region":      {config: "[default]" + keys, says: []string{"no Region is configured", "REGION=eu-west-1"}},
-		"no profile":     {target: Target{Profile: "nobody"}, says: []string{"There is no profile nobody in ", "PROFILE="}},
-		"no credentials": {config: "[default]\nregion = eu-west-1\n", says: []string{"there are no credentials, neither in the environment nor in your AWS configuration", "aws configure"}},
+		"no Region":  {config: "[default]" + keys, says: []string{"no Region is configured", "REGION=eu-west-1"}},
+		"no profile": {target: Target{Profile: "nobody"}, says: []string{"There is no profile nobody in ", "PROFILE="}},
+		"no credentials": {
+			config: "[default]\nregion = eu-west-1\n", says: []string{
+				"there are no credentials, neither in the environment nor in your AWS configuration", "aws configure",
+			},
+		},
 		"a program that fails": {
-			config: "[default]\nregion = eu-west-1\ncredential_process = echo >&2 no; exit 3\n", says: []string{"there are no credentials", "credential_process"},
+			config: "[default]\nregion = eu-west-1\ncredential_process = echo >&2 no; exit 3\n", says: []string{
+				"there are no credentials", "credential_process",
+			},
 		},
 		"single sign-on": {
 			config: "[default]\nregion = eu-west-1\nsso_session = s\nsso_account_id = 123456789012\nsso_role_name = r\n" +
@@ -127,15 +139,21 @@ func TestMFA(t *testing.T) {
 		w.Header().Set("Content-Type", "text/xml")
 		if r.FormValue("TokenCode") != "123456" {
 			w.WriteHeader(http.StatusForbidden)
-			_, _ = w.Write([]byte(`<ErrorResponse><Error><Code>AccessDenied</Code><Message>MultiFactorAuthentication failed</Message></Error></ErrorResponse>`))
+			_, _ = w.Write([]byte(refusal("AccessDenied", "MultiFactorAuthentication failed")))
 			return
 		}
-		_, _ = w.Write([]byte(`<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials><AccessKeyId>role</AccessKeyId>
-			<SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>2126-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>`))
+		_, _ = w.Write([]byte(`<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>
+			<AccessKeyId>role</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>
+			<Expiration>2126-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>`))
 	}))
 	t.Cleanup(sts.Close)
-	for code, want := range map[string]string{"123456": "", "654321": "there are no credentials: STS AssumeRole: AccessDenied: MultiFactorAuthentication failed\nThe role of your profile cannot be assumed", "": "no MFA code was given"} {
-		configure(t, "[default]\nregion = eu-west-1\nrole_arn = arn:aws:iam::123456789012:role/r\nsource_profile = me\nmfa_serial = arn:aws:iam::123456789012:mfa/me\n[profile me]"+keys)
+	for code, want := range map[string]string{
+		"123456": "", "": "no MFA code was given",
+		"654321": "there are no credentials: STS AssumeRole: AccessDenied: MultiFactorAuthentication failed\n" +
+			"The role of your profile cannot be assumed",
+	} {
+		configure(t, "[default]\nregion = eu-west-1\nrole_arn = arn:aws:iam::123456789012:role/r\nsource_profile = me\n"+
+			"mfa_serial = arn:aws:iam::123456789012:mfa/me\n[profile me]"+keys)
 		t.Setenv("AWS_ENDPOINT_URL_STS", sts.URL)
 		typed(t, code)
 		cfg, err := Target{}.Load(t.Context())

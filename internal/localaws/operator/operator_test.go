@@ -181,7 +181,9 @@ func TestAlarms(t *testing.T) {
 	queue := map[string]any{"Namespace": "AWS/SQS", "MetricName": "ApproximateNumberOfMessagesVisible", "Statistic": "Maximum",
 		"Dimensions": []any{map[string]any{"Name": "QueueName", "Value": "failed"}}}
 	alarms := map[string]map[string]any{
-		"Errors": metric(nil), "Missing": metric(map[string]any{"TreatMissingData": "breaching", "MetricName": "Throttles"}), "Silent": metric(map[string]any{"TreatMissingData": "missing", "MetricName": "Throttles"}),
+		"Errors": metric(nil), "Missing": metric(
+			map[string]any{"TreatMissingData": "breaching", "MetricName": "Throttles"},
+		), "Silent": metric(map[string]any{"TreatMissingData": "missing", "MetricName": "Throttles"}),
 		"Three": metric(map[string]any{"EvaluationPeriods": 3}), "Queue": metric(queue), "Night": night,
 		"Formula": {"EvaluationPeriods": 1, "Metrics": []any{map[string]any{"Id": "late", "Expression": "a > b"}}},
 	}
@@ -191,14 +193,16 @@ func TestAlarms(t *testing.T) {
 		want   map[string]types.StateValue
 	}{
 		"nothing has happened": {0, func(*operator.Server) {}, map[string]types.StateValue{
-			"Errors": "OK", "Missing": "ALARM", "Silent": "INSUFFICIENT_DATA", "Three": "OK", "Queue": "OK", "Night": "ALARM", "Formula": "INSUFFICIENT_DATA",
+			"Errors": "OK", "Missing": "ALARM", "Silent": "INSUFFICIENT_DATA", "Three": "OK", "Queue": "OK", "Night": "ALARM",
+			"Formula": "INSUFFICIENT_DATA",
 		}},
 		"all has": {2, func(s *operator.Server) {
 			s.Record("AWS/Lambda", "Errors", "FunctionName", "f", now.Add(-time.Minute), 1)
 			s.Record("AWS/Lambda", "Errors", "FunctionName", "another", now.Add(-8*time.Minute), 1)
 			s.Record("N", "Sweeps", "FunctionName", "f", now.Add(-5*time.Hour), 1)
 		}, map[string]types.StateValue{
-			"Errors": "ALARM", "Missing": "ALARM", "Silent": "INSUFFICIENT_DATA", "Three": "OK", "Queue": "ALARM", "Night": "OK", "Formula": "INSUFFICIENT_DATA",
+			"Errors": "ALARM", "Missing": "ALARM", "Silent": "INSUFFICIENT_DATA", "Three": "OK", "Queue": "ALARM", "Night": "OK",
+			"Formula": "INSUFFICIENT_DATA",
 		}},
 		"long ago": {0, func(s *operator.Server) {
 			for _, ago := range []time.Duration{6 * time.Minute, 11 * time.Minute, 2 * time.Minute} {
@@ -206,7 +210,8 @@ func TestAlarms(t *testing.T) {
 			}
 			s.Record("N", "Sweeps", "FunctionName", "f", now.Add(-27*time.Hour), 1)
 		}, map[string]types.StateValue{
-			"Errors": "ALARM", "Missing": "ALARM", "Silent": "INSUFFICIENT_DATA", "Three": "ALARM", "Queue": "OK", "Night": "ALARM", "Formula": "INSUFFICIENT_DATA",
+			"Errors": "ALARM", "Missing": "ALARM", "Silent": "INSUFFICIENT_DATA", "Three": "ALARM", "Queue": "OK", "Night": "ALARM",
+			"Formula": "INSUFFICIENT_DATA",
 		}},
 	}
 	for title, test := range tests {
