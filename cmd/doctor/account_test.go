@@ -69,6 +69,11 @@ func ill() map[string]string {
 		"cloudformation:DescribeStacks": stackOf("UPDATE_ROLLBACK_COMPLETE", map[string]string{
 			"HoursWithoutRun": "26", "ImageEvents": "ENABLED", "KmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/k", "Schedule": "ENABLED",
 		}),
+		"cloudformation:ListStackResources": resourcesOf(map[string]string{
+			"ExportFunctionImageEvents": "AWS::Events::Rule", "ExportFunctionNightly": "AWS::Scheduler::Schedule", "ScheduleRole": "AWS::IAM::Role",
+			"NightMissedAlarm": "AWS::CloudWatch::Alarm", "ExportFailedAlarm": "AWS::CloudWatch::Alarm",
+			"KeeperFunction": "AWS::Lambda::Function", "KeeperFunctionHourly": "AWS::Scheduler::Schedule",
+		}),
 		"lambda:GetFunctionConfiguration": `{"State":"Active","LastUpdateStatus":"Failed",
 			"LastUpdateStatusReason":"The role cannot be assumed.","LastModified":"2026-11-20T10:15:00.000+0000"}`,
 		"lambda:GetFunctionRecursionConfig": `{"RecursiveLoop":"Terminate"}`,

@@ -16,7 +16,7 @@ import (
 
 // facts asks all services, each group of questions at the same time as the others. What one refuses does not hide the rest.
 func (c clients) facts(ctx context.Context, d doctor.Deployment, now time.Time) doctor.Facts {
-	f := doctor.Facts{Now: now, Deployment: d}
+	f := doctor.Facts{Now: now, Deployment: d, Searched: deployed.NightsBack}
 	if d.Outputs["FunctionName"] == "" {
 		return f // there is nothing to ask about yet
 	}
@@ -69,6 +69,7 @@ func (c clients) facts(ctx context.Context, d doctor.Deployment, now time.Time) 
 			}
 		},
 		func() { f.Trails = c.loggingTrails(ctx, d.Region) },
+		func() { f.Keeper = c.keeper(ctx, resources) },
 		func() { f.AMIs = c.amis(ctx) },
 		func() { f.AMIQuota = c.amiQuota(ctx) },
 		func() { f.Work = c.queue(ctx, d.Outputs["WorkQueueUrl"]) },
@@ -84,6 +85,22 @@ func (c clients) facts(ctx context.Context, d doctor.Deployment, now time.Time) 
 	}
 	wait.Wait()
 	return f
+}
+
+// keeper is the function that looks after the AMIs, where the stack has one.
+func (c clients) keeper(ctx context.Context, resources doctor.Answer[map[string]deployed.Resource]) doctor.Answer[doctor.Keeper] {
+	name := physical(resources, "KeeperFunction")
+	switch {
+	case !resources.There():
+		return doctor.Answer[doctor.Keeper]{}
+	case name == "":
+		return doctor.Absent[doctor.Keeper]()
+	}
+	k := doctor.Keeper{Function: c.function(ctx, name)}
+	if schedule := physical(resources, "KeeperFunctionHourly"); schedule != "" {
+		k.Schedule = c.schedule(ctx, schedule)
+	}
+	return doctor.Given(k)
 }
 
 // physical is the physical id of a resource, "" where it is not known or there is none.

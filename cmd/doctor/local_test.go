@@ -57,7 +57,7 @@ func TestLocal(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]doctor.Verdict{
-		"stack": doctor.OK, "version": doctor.OK, "AppStream": doctor.OK, "dry run": doctor.OK, "stack's key": doctor.OK,
+		"stack": doctor.OK, "version": doctor.OK, "AppStream": doctor.OK, "dry run": doctor.OK, "stack's key": doctor.OK, "keeper": doctor.OK,
 		"work queue": doctor.OK, "dead letters": doctor.OK, "failed events": doctor.OK,
 		"last night": doctor.Warn, "alarms": doctor.Warn, // of a new stack
 	}
@@ -75,7 +75,7 @@ func TestLocal(t *testing.T) {
 		t.Error(err)
 	}
 	has(t, out.String(), "3 images selected, 1 to be exported by the next run, 1 waiting (the image is CREATING), 1 that cannot be",
-		"8 ok, 2 warn, 0 FAIL, 17 unknown.")
+		"9 ok, 2 warn, 0 FAIL, 17 unknown.")
 }
 
 // An export through the real function.

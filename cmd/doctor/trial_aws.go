@@ -163,7 +163,8 @@ func (c clients) imageEvents(ctx context.Context, now time.Time) doctor.Answer[m
 		StartTime:        aws.Time(now.Add(-kept)),
 		LookupAttributes: []trail.LookupAttribute{{AttributeKey: trail.LookupAttributeKeyEventName, AttributeValue: aws.String("CreateImage")}},
 	})
-	for pages.HasMorePages() {
+	const most = 40 // pages of 50: EC2's events of the same name are among them, and CloudTrail answers twice a second
+	for n := 0; pages.HasMorePages() && n < most; n++ {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return answer(states, err, "cloudtrail:LookupEvents")

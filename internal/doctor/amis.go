@@ -15,6 +15,10 @@ func amiChecks() []Check {
 			"AMI quota", group, "How many AMIs the account has in this Region, and how many it may have.",
 			"Deregister AMIs that nobody needs, or raise the quota \"AMIs\" of EC2 in Service Quotas.", lookAtQuota,
 		},
+		{
+			"keeper", group, "The function that retires, copies and points to AMIs, where the stack has one: its state, and its hourly schedule.",
+			"Enable its schedule in the EventBridge Scheduler console. AMIs are only kept longer than you want, until then.", lookAtKeeper,
+		},
 	}
 }
 
@@ -66,6 +70,39 @@ func lookAtEBS(f Facts) Finding {
 			do("Make an export role of yours that may use the key, and set ExportRoleArn to it.")
 	}
 	return warn("%s, which the export role may use", seen)
+}
+
+func lookAtKeeper(f Facts) Finding {
+	if unknown := f.Keeper.unknown(); unknown != nil {
+		return *unknown
+	}
+	if !f.Keeper.There() {
+		return ok("the stack has none: Keep, CopyRegions and LatestAmiParameter are empty")
+	}
+	function, schedule := f.Keeper.Value.Function, f.Keeper.Value.Schedule
+	if finding := lookAtFunctionState(function, "KeeperFunction"); finding.Verdict != OK {
+		return finding
+	}
+	if unknown := schedule.unknown(); unknown != nil {
+		return *unknown
+	}
+	switch {
+	case !schedule.There():
+		return fail("its schedule is gone").do(deleted)
+	case schedule.Value.State != "ENABLED":
+		return fail("its schedule is %s: no AMI is retired, copied or pointed to", schedule.Value.State)
+	}
+	parameters := f.Deployment.Parameters
+	seen := "looks at the AMIs by " + schedule.Value.Expression
+	switch {
+	case parameters["Keep"] == "":
+		return ok("%s; it retires none, as Keep is empty", seen)
+	case parameters["KeepMode"] != "ON":
+		return ok("%s; it only tells what it would retire, as KeepMode is %s", seen, parameters["KeepMode"])
+	case parameters["TopicArn"] == "" && f.Subscriptions.There() && confirmed(f.Subscriptions.Value) == 0:
+		return warn("%s; it retires none as long as nobody is subscribed to the topic", seen).do("See the line on subscriptions.")
+	}
+	return ok("%s; it retires what Keep=%s does not keep", seen, parameters["Keep"])
 }
 
 func lookAtQuota(f Facts) Finding {

@@ -43,7 +43,7 @@ func well() Facts {
 		return Given(decisions)
 	}
 	return Facts{
-		Now: noon, Deployment: d, Version: Given("v1.2.0"),
+		Now: noon, Deployment: d, Searched: 8 * 24 * time.Hour, Keeper: Absent[Keeper](), Version: Given("v1.2.0"),
 		Function:  Given(Function{State: "Active", Update: "Successful", Modified: noon}),
 		Recursion: Given("Allow"), Reserved: Absent[int](), Concurrency: Given(Concurrency{1000, 900}),
 		Tasks: Given(Tasks{Total: 12, Running: 1}),
@@ -111,7 +111,7 @@ func TestNothingIsKnown(t *testing.T) {
 		TopicKey: Denied[Key]("kms:DescribeKey"), StackKey: Denied[Key]("kms:DescribeKey"), Rule: Denied[Rule]("events:DescribeRule"),
 		Trails: Denied[[]Trail]("cloudtrail:DescribeTrails"), Schedule: Denied[Schedule]("scheduler:GetSchedule"),
 		Mapping:       Denied[Mapping]("lambda:ListEventSourceMappings"),
-		EBSEncryption: Denied[bool]("ec2:GetEbsEncryptionByDefault"), AMIs: Denied[int]("ec2:DescribeImages"),
+		EBSEncryption: Denied[bool]("ec2:GetEbsEncryptionByDefault"), AMIs: Denied[int]("ec2:DescribeImages"), Keeper: Denied[Keeper]("x:Y"),
 		AMIQuota: Denied[int]("servicequotas:GetServiceQuota"),
 		Work:     Denied[Queue]("sqs:GetQueueAttributes"), DeadLetters: Denied[Queue]("sqs:GetQueueAttributes"),
 		FailedEvents: Denied[Queue]("sqs:GetQueueAttributes"),
@@ -151,6 +151,14 @@ func TestChecks(t *testing.T) {
 	}
 	encryptedTopic := func(f *Facts, fifo bool, key Answer[Key]) {
 		f.Topic, f.TopicKey = Given(Topic{ARN: "t", FIFO: fifo, KeyID: keyARN}), key
+	}
+	keep := func(mode string) func(*Facts) {
+		return func(f *Facts) {
+			f.Deployment.Parameters["Keep"], f.Deployment.Parameters["KeepMode"] = "last=3", mode
+			f.Keeper = Given(Keeper{
+				Given(Function{State: "Active", Update: "Successful"}), Given(Schedule{State: "ENABLED", Expression: "rate(1 hour)"}),
+			})
+		}
 	}
 	for _, test := range []struct {
 		name, title string
@@ -340,6 +348,29 @@ func TestChecks(t *testing.T) {
 		{"AMI quota", "nearly", func(f *Facts) { f.AMIQuota = Given(44) }, Warn, "40 AMIs of 44", ""},
 		{"AMI quota", "not known", func(f *Facts) { f.AMIQuota = Denied[int]("servicequotas:GetServiceQuota") }, Unknown,
 			"40 AMIs; the quota is not known: your rights do not allow servicequotas:GetServiceQuota", ""},
+		{"keeper", "plans", keep("PLAN"), OK, "rate(1 hour); it only tells what it would retire, as KeepMode is PLAN", ""},
+		{"keeper", "acts", keep("ON"), OK, "it retires what Keep=last=3 does not keep", ""},
+		{"keeper", "only copies", func(f *Facts) { keep("ON")(f); f.Deployment.Parameters["Keep"] = "" }, OK,
+			"retires none, as Keep is empty", ""},
+		{"keeper", "nobody hears", func(f *Facts) { keep("ON")(f); f.Subscriptions.Value = nil }, Warn, "as long as nobody is subscribed",
+			"subscriptions"},
+		{"keeper", "somebody's own topic", func(f *Facts) {
+			keep("ON")(f)
+			f.Subscriptions.Value, f.Deployment.Parameters["TopicArn"] = nil, "t"
+		}, OK, "it retires what", ""},
+		{"keeper", "failed", func(f *Facts) { keep("ON")(f); f.Keeper.Value.Function.Value.State = "Failed" }, Fail, "Failed", ""},
+		{"keeper", "gone", func(f *Facts) { keep("ON")(f); f.Keeper.Value.Function = Absent[Function]() }, Fail, "is gone", "deploy it anew"},
+		{"keeper", "off", func(f *Facts) { keep("ON")(f); f.Keeper.Value.Schedule.Value.State = "DISABLED" }, Fail, "DISABLED",
+			"Enable its schedule"},
+		{"keeper", "without a schedule", func(f *Facts) { keep("ON")(f); f.Keeper.Value.Schedule = Absent[Schedule]() }, Fail,
+			"schedule is gone", ""},
+		{"keeper", "schedule denied", func(f *Facts) {
+			keep("ON")(f)
+			f.Keeper.Value.Schedule = Denied[Schedule]("scheduler:GetSchedule")
+		}, Unknown, "scheduler:GetSchedule", ""},
+		{"CloudTrail", "advanced, by prefix",
+			trail(Selector{Fields: []Field{{Name: "eventCategory", Equals: []string{"Management"}}, {Name: "eventSource", Other: true}}}), Warn,
+			"", ""},
 		{"last night", "too long ago", func(f *Facts) { f.Night.Value.At = noon.Add(-27 * time.Hour) }, Fail, "27h00m ago",
 			"A night did not run"},
 		{"last night", "too long ago, and switched off", func(f *Facts) {

@@ -9,6 +9,7 @@ import (
 type Facts struct {
 	Now        time.Time
 	Deployment Deployment
+	Searched   time.Duration  // how far back the function's log was searched
 	Version    Answer[string] // as the function logged it when it last started
 
 	Function    Answer[Function]
@@ -41,17 +42,16 @@ type Facts struct {
 	AMIs          Answer[int]        // of this account and Region
 	AMIQuota      Answer[int]
 
+	Keeper Answer[Keeper] // absent where the stack has none
+
 	Work          Answer[Queue]
 	DeadLetters   Answer[Queue]
 	FailedEvents  Answer[Queue]
 	DeadReasons   Answer[[]string] // what lies in the dead-letter queue
 	FailedReasons Answer[[]string] // why triggers came to nothing
 	Alarms        Answer[[]Alarm]
-	Night         Answer[Night] // absent where none was found in the last NightsBack
+	Night         Answer[Night] // absent where none was found
 }
-
-// NightsBack is how far back the function's log was searched.
-const NightsBack = 8 * 24 * time.Hour
 
 // Deployment is the CloudFormation stack.
 type Deployment struct {
@@ -165,7 +165,7 @@ type Field struct {
 	Name      string
 	Equals    []string
 	NotEquals []string
-	Other     bool // has operators that are not read here
+	Other     bool // it has operators that are not read here, and may leave our events out
 }
 
 // Schedule is the nightly schedule.
@@ -173,6 +173,12 @@ type Schedule struct{ Name, State, Expression, TimeZone string }
 
 // Mapping is the event source mapping of the work queue.
 type Mapping struct{ State, Reason, LastResult string }
+
+// Keeper is the function that looks after the AMIs.
+type Keeper struct {
+	Function Answer[Function]
+	Schedule Answer[Schedule]
+}
 
 // Queue counts the messages of a queue: those to be had, those being worked on or put off, and those sent with a delay.
 type Queue struct{ Visible, InFlight, Delayed int }

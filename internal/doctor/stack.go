@@ -63,19 +63,23 @@ func lookAtVersion(f Facts) Finding {
 		return *unknown
 	}
 	if !f.Version.There() {
-		return warn("the log has no start of the function in the last %s", days(NightsBack))
+		return warn("the log has no start of the function in the last %s", days(f.Searched))
 	}
 	return ok("%s", f.Version.Value)
 }
 
 func lookAtFunction(f Facts) Finding {
-	if unknown := f.Function.unknown(); unknown != nil {
+	return lookAtFunctionState(f.Function, f.Deployment.Outputs["FunctionName"])
+}
+
+func lookAtFunctionState(answer Answer[Function], name string) Finding {
+	if unknown := answer.unknown(); unknown != nil {
 		return *unknown
 	}
-	if !f.Function.There() {
-		return fail("the function %s is gone", f.Deployment.Outputs["FunctionName"]).do(deleted)
+	if !answer.There() {
+		return fail("the function %s is gone", name).do(deleted)
 	}
-	fn := f.Function.Value
+	fn := answer.Value
 	seen := fmt.Sprintf("%s, last update %s at %s", fn.State, fn.Update, stamp(fn.Modified))
 	if reason := strings.TrimSpace(fn.StateReason + " " + fn.UpdateReason); reason != "" {
 		seen += ": " + reason

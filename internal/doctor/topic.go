@@ -52,25 +52,34 @@ func lookAtSubscriptions(f Facts) Finding {
 	if !f.Subscriptions.There() {
 		return fail("there is no topic")
 	}
-	var pending, confirmed []string
+	var pending, protocols []string
 	for _, s := range f.Subscriptions.Value {
 		if s.Confirmed {
-			confirmed = append(confirmed, s.Protocol)
+			protocols = append(protocols, s.Protocol)
 		} else {
 			pending = append(pending, s.Protocol+" "+s.Endpoint)
 		}
 	}
+	const confirm = "Confirm by the link in the mail from AWS; subscribe again if it is lost: it is valid for three days."
 	switch {
 	case len(f.Subscriptions.Value) == 0:
 		return warn("nobody is subscribed: notifications and alarms go nowhere")
-	case len(confirmed) == 0:
-		return warn("not confirmed, so nobody is told: %s",
-			few(pending)).do("Confirm by the link in the mail from AWS; subscribe again if it is lost: it is valid for three days.")
+	case len(protocols) == 0:
+		return warn("not confirmed, so nobody is told: %s", few(pending)).do(confirm)
 	case len(pending) > 0:
-		return warn("%d confirmed; not confirmed: %s", len(confirmed),
-			few(pending)).do("Confirm by the link in the mail from AWS; subscribe again if it is lost: it is valid for three days.")
+		return warn("%d confirmed; not confirmed: %s", len(protocols), few(pending)).do(confirm)
 	}
-	return ok("%d confirmed (%s)", len(confirmed), tally(confirmed))
+	return ok("%d confirmed (%s)", len(protocols), tally(protocols))
+}
+
+// confirmed counts the subscriptions by which somebody is told.
+func confirmed(subscriptions []Subscription) (count int) {
+	for _, s := range subscriptions {
+		if s.Confirmed {
+			count++
+		}
+	}
+	return count
 }
 
 func lookAtTopicKey(f Facts) Finding {

@@ -137,6 +137,9 @@ func (s Selector) logsAppStreamWrites() bool {
 	}
 	management := false
 	for _, field := range s.Fields {
+		if field.Other {
+			return false
+		}
 		switch field.Name {
 		case "eventCategory":
 			management = slices.Contains(field.Equals, "Management")

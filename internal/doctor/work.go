@@ -50,11 +50,11 @@ func lookAtNight(f Facts) Finding {
 		case f.Deployment.Parameters["Schedule"] == "DISABLED":
 			return ok("none, as the parameter Schedule is DISABLED")
 		case bound == 0:
-			return warn("none in the last %s", days(NightsBack))
+			return warn("none in the last %s", days(f.Searched))
 		case age < bound:
 			return warn("none yet; the stack is %s old", ago(age)).do(firstRun)
 		}
-		return fail("none in the last %s", days(NightsBack))
+		return fail("none in the last %s", days(f.Searched))
 	}
 	n := f.Night.Value
 	since := f.Now.Sub(n.At)
