@@ -46,7 +46,7 @@ func TestRooms(t *testing.T) {
 	want := map[string][]string{
 		"": {"appstream", "awsreply", "gateway", "lambda", "operator", "queues", "template"},
 
-		"appstream": {"awsreply"},
+		"appstream": {"awsreply", "iam"},
 		"ec2":       {"iam"},
 		"gateway":   {"awsreply", "wait"},
 		"lambda":    {"awsreply", "gateway", "queues", "wait"},

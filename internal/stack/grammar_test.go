@@ -29,7 +29,7 @@ var distinct = map[string]string{
 // from each parameter's declaration, and from these values by changes of a few characters.
 func TestParametersLetTheFunctionStart(t *testing.T) {
 	t.Parallel()
-	loaded, err := template.Load(projectTemplate, nil)
+	loaded, err := load(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +147,7 @@ func inEnvironment(t *testing.T) []string {
 	if !found || end == nil {
 		t.Fatal("the environment of the function is not found")
 	}
-	loaded, err := template.Load(projectTemplate, nil)
+	loaded, err := load(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

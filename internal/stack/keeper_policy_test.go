@@ -14,7 +14,6 @@ import (
 
 	"appstream-ami-exporter/internal/localaws/ec2"
 	"appstream-ami-exporter/internal/localaws/iam"
-	"appstream-ami-exporter/internal/localaws/template"
 )
 
 // These tests know nothing of the keeper's code. They do with its role what broken code might, and what must not succeed then.
@@ -348,7 +347,7 @@ func TestRolePoliciesAreSmall(t *testing.T) {
 		keys = append(keys, parameters["KmsKeyArn"])
 	}
 	parameters["CopyKmsKeys"] = strings.Join(keys, ",")
-	loaded, err := template.Load(projectTemplate, parameters)
+	loaded, err := load(parameters)
 	if err != nil {
 		t.Fatal(err)
 	}

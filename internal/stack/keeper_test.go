@@ -381,12 +381,12 @@ func TestKeeperParameters(t *testing.T) {
 	} {
 		t.Run(test.parameter, func(t *testing.T) {
 			for _, value := range test.accepted {
-				if _, err := template.Load(projectTemplate, map[string]string{test.parameter: value}); err != nil {
+				if _, err := load(map[string]string{test.parameter: value}); err != nil {
 					t.Errorf("%q is refused: %v", value, err)
 				}
 			}
 			for _, value := range test.refused {
-				_, err := template.Load(projectTemplate, map[string]string{test.parameter: value})
+				_, err := load(map[string]string{test.parameter: value})
 				if err == nil || !strings.Contains(err.Error(), "parameter "+test.parameter+": ") {
 					t.Errorf("%q: got error %v", value, err)
 				}
@@ -397,7 +397,7 @@ func TestKeeperParameters(t *testing.T) {
 		{"KeepMode", "ON", "rule KeepModeNeedsKeep"},
 		{"CopyKmsKeys", "arn:aws:kms:us-east-1:123456789012:key/1", "rule CopyKmsKeysNeedCopyRegions"},
 	} {
-		_, err := template.Load(projectTemplate, map[string]string{test.parameter: test.value})
+		_, err := load(map[string]string{test.parameter: test.value})
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s alone: got error %v, want %s", test.parameter, err, test.want)
 		}

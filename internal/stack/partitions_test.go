@@ -4,8 +4,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"appstream-ami-exporter/internal/localaws/template"
 )
 
 // AWS has its services in several partitions, of which not all offer the same; the template is deployed to any.
@@ -22,7 +20,7 @@ func TestProjectPartitions(t *testing.T) {
 		"aws-new":    {nil, nil},
 	} {
 		parameters := map[string]string{"AWS::Partition": partition}
-		loaded, err := template.Load(projectTemplate, parameters)
+		loaded, err := load(parameters)
 		if err != nil {
 			t.Errorf("%s: %v", partition, err)
 			continue
@@ -42,7 +40,7 @@ func TestProjectPartitions(t *testing.T) {
 		}
 	}
 	// Without a dashboard there is nothing to lead to.
-	loaded, err := template.Load(projectTemplate, map[string]string{"Dashboard": "DISABLED"})
+	loaded, err := load(map[string]string{"Dashboard": "DISABLED"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,9 +20,21 @@ import (
 
 const projectTemplate = "../../template.yaml"
 
+// written is the project's template, which is read once for all tests.
+var written = sync.OnceValues(func() (*template.Document, error) { return template.Read(projectTemplate) })
+
+// load gives the template's parameters values.
+func load(parameters map[string]string) (*template.Template, error) {
+	read, err := written()
+	if err != nil {
+		return nil, err
+	}
+	return read.With(parameters)
+}
+
 func projectStack(t *testing.T, parameters map[string]string) *template.Stack {
 	t.Helper()
-	loaded, err := template.Load(projectTemplate, parameters)
+	loaded, err := load(parameters)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,12 +279,12 @@ func TestProjectParameters(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			for _, value := range test.accepted {
-				if _, err := template.Load(projectTemplate, map[string]string{test.parameter: value}); err != nil {
+				if _, err := load(map[string]string{test.parameter: value}); err != nil {
 					t.Errorf("%q is refused: %v", value, err)
 				}
 			}
 			for _, value := range test.refused {
-				_, err := template.Load(projectTemplate, map[string]string{test.parameter: value})
+				_, err := load(map[string]string{test.parameter: value})
 				if err == nil || !strings.Contains(err.Error(), "parameter "+test.parameter+": ") {
 					t.Errorf("%q: got error %v", value, err)
 				}

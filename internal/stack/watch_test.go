@@ -14,7 +14,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"gopkg.in/yaml.v3"
 
-	"appstream-ami-exporter/internal/localaws/template"
 	"appstream-ami-exporter/internal/metrics"
 )
 
@@ -28,7 +27,7 @@ const (
 
 func projectResources(t *testing.T, kind string, parameters map[string]string) map[string]map[string]any {
 	t.Helper()
-	loaded, err := template.Load(projectTemplate, parameters)
+	loaded, err := load(parameters)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -333,7 +332,7 @@ func TestProjectRules(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := template.Load(projectTemplate, test.parameters)
+			_, err := load(test.parameters)
 			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 				t.Errorf("got error %v, want %q", err, test.want)
 			}

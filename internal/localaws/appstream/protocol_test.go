@@ -323,6 +323,9 @@ func TestSDKSpeaksCBOR(t *testing.T) {
 
 // The AWS CLI speaks JSON.
 func TestAWSCommand(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: each call of the aws command takes a second")
+	}
 	aws := localtest.Tool(t, "aws", "https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html")
 	s := newScene(t, appstream.Options{})
 	s.PutImage(appstream.Image{Name: "win", Tags: map[string]string{"Team": "Desktop"}})

@@ -26,22 +26,68 @@ type resource struct {
 	Properties map[string]any // intrinsic functions in their long form, unresolved
 }
 
-// Load reads a template and gives its parameters the values named, and their defaults otherwise; AWS::Partition may be named as well,
-// and is aws otherwise. Its error names every parameter whose value, and every rule whose combination, CloudFormation would refuse.
+// Load reads a template and gives its parameters values, as Read and With do.
 func Load(path string, parameters map[string]string) (*Template, error) {
+	document, err := Read(path)
+	if err != nil {
+		return nil, err
+	}
+	return document.With(parameters)
+}
+
+// Document is a template as it is written.
+type Document struct {
+	path       string
+	parameters map[string]Parameter
+	rules      map[string]rule
+	conditions map[string]any
+	resources  map[string]resource
+	outputs    map[string]output
+}
+
+// Read reads a template.
+func Read(path string) (*Document, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the template: %w", err)
 	}
-	template, err := parse(text, parameters)
+	document, err := parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("template %s: %w", path, err)
 	}
-	return template, nil
+	document.path = path
+	return document, nil
 }
 
-func parse(text []byte, chosen map[string]string) (*Template, error) {
-	var document struct {
+// With gives the parameters the values named, and their defaults otherwise; AWS::Partition may be named as well, and is aws
+// otherwise. Its error names every parameter whose value, and every rule whose combination, CloudFormation would refuse.
+func (d *Document) With(chosen map[string]string) (*Template, error) {
+	t, err := d.with(chosen)
+	if err != nil {
+		return nil, fmt.Errorf("template %s: %w", d.path, err)
+	}
+	return t, nil
+}
+
+func (d *Document) with(chosen map[string]string) (*Template, error) {
+	parameters, err := chooseParameters(d.parameters, chosen)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkRules(parameters, d.rules); err != nil {
+		return nil, err
+	}
+	decided, err := decideConditions(parameters, d.conditions)
+	if err != nil {
+		return nil, err
+	}
+	return &Template{
+		declared: d.parameters, parameters: parameters, conditions: decided, resources: d.resources, outputs: d.outputs,
+	}, nil
+}
+
+func parse(text []byte) (*Document, error) {
+	var written struct {
 		Parameters map[string]Parameter `yaml:"Parameters"`
 		Rules      yaml.Node            `yaml:"Rules"`
 		Conditions map[string]yaml.Node `yaml:"Conditions"`
@@ -53,43 +99,29 @@ func parse(text []byte, chosen map[string]string) (*Template, error) {
 		} `yaml:"Resources"`
 		Outputs map[string]output `yaml:"Outputs"`
 	}
-	if err := yaml.Unmarshal(text, &document); err != nil {
+	if err := yaml.Unmarshal(text, &written); err != nil {
 		return nil, err
 	}
-	if !document.Globals.IsZero() {
+	if !written.Globals.IsZero() {
 		return nil, errors.New("the section Globals is not supported here")
 	}
-	parameters, err := chooseParameters(document.Parameters, chosen)
-	if err != nil {
-		return nil, err
+	d := &Document{
+		parameters: written.Parameters, conditions: map[string]any{}, resources: map[string]resource{}, outputs: written.Outputs,
 	}
-	section, err := yamlValue(&document.Rules)
+	section, err := yamlValue(&written.Rules)
 	if err != nil {
 		return nil, fmt.Errorf("rules: %w", err)
 	}
-	rules, err := parseRules(section)
-	if err != nil {
+	if d.rules, err = parseRules(section); err != nil {
 		return nil, err
 	}
-	if err := checkRules(parameters, rules); err != nil {
-		return nil, err
-	}
-	conditions := map[string]any{}
-	for name, node := range document.Conditions {
-		if conditions[name], err = yamlValue(&node); err != nil {
+	for name, node := range written.Conditions {
+		if d.conditions[name], err = yamlValue(&node); err != nil {
 			return nil, fmt.Errorf("condition %s: %w", name, err)
 		}
 	}
-	decided, err := decideConditions(parameters, conditions)
-	if err != nil {
-		return nil, err
-	}
-	t := &Template{
-		declared: document.Parameters, parameters: parameters, conditions: decided,
-		resources: map[string]resource{}, outputs: document.Outputs,
-	}
-	for id, declared := range document.Resources {
-		if _, ok := decided[declared.Condition]; !ok && declared.Condition != "" {
+	for id, declared := range written.Resources {
+		if _, ok := d.conditions[declared.Condition]; !ok && declared.Condition != "" {
 			return nil, fmt.Errorf("resource %s: there is no condition %s", id, declared.Condition)
 		}
 		properties, err := yamlValue(&declared.Properties)
@@ -97,9 +129,9 @@ func parse(text []byte, chosen map[string]string) (*Template, error) {
 			return nil, fmt.Errorf("resource %s: %w", id, err)
 		}
 		asMap, _ := properties.(map[string]any)
-		t.resources[id] = resource{Type: declared.Type, Condition: declared.Condition, Properties: asMap}
+		d.resources[id] = resource{Type: declared.Type, Condition: declared.Condition, Properties: asMap}
 	}
-	return t, nil
+	return d, nil
 }
 
 // Parameters are the declared parameters.
