@@ -81,7 +81,7 @@ func TestPackagesOfTheFunction(t *testing.T) {
 	slices.Sort(own)
 	check(t, "own packages", []string{
 		"cmd/handler", "internal/awsclient", "internal/config", "internal/console", "internal/export", "internal/handler", "internal/metrics",
-		"internal/notify", "internal/tags", "internal/trigger", "internal/work",
+		"internal/notify", "internal/safelog", "internal/tags", "internal/trigger", "internal/work",
 	}, own)
 }
 
@@ -94,7 +94,7 @@ func TestImportDirections(t *testing.T) {
 	want := map[string][]string{
 		"cmd/handler": {
 			"internal/awsclient", "internal/config", "internal/export", "internal/handler", "internal/metrics", "internal/notify",
-			"internal/work",
+			"internal/safelog", "internal/work",
 			"github.com/aws/aws-lambda-go/lambda", "github.com/aws/aws-lambda-go/lambdacontext",
 		},
 		"internal/handler": {
@@ -106,6 +106,7 @@ func TestImportDirections(t *testing.T) {
 		"internal/tags":      nil,
 		"internal/console":   nil,
 		"internal/metrics":   nil,
+		"internal/safelog":   nil,
 		"internal/export":    {"internal/tags", "internal/trigger", sdk + "appstream", sdk + "appstream/types"},
 		"internal/notify":    {"internal/console", sdk + "sns", sdk + "sns/types"},
 		"internal/work":      {"internal/notify", "internal/trigger", sdk + "sqs"},

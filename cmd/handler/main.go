@@ -17,13 +17,14 @@ import (
 	"appstream-ami-exporter/internal/awsclient"
 	"appstream-ami-exporter/internal/config"
 	"appstream-ami-exporter/internal/handler"
+	"appstream-ami-exporter/internal/safelog"
 )
 
 // version is stamped by the build.
 var version = "dev"
 
 func main() {
-	log := handler.SafeLog(lambdacontext.NewLogger())
+	log := safelog.New(lambdacontext.NewLogger())
 	slog.SetDefault(log)
 	slog.SetLogLoggerLevel(slog.LevelError) // aws-lambda-go reports failures by package log
 	h, err := newHandler(context.Background(), log)

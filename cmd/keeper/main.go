@@ -21,13 +21,14 @@ import (
 	"appstream-ami-exporter/internal/keepconfig"
 	"appstream-ami-exporter/internal/metrics"
 	"appstream-ami-exporter/internal/notify"
+	"appstream-ami-exporter/internal/safelog"
 )
 
 // version is stamped by the build.
 var version = "dev"
 
 func main() {
-	log := slog.New(lambdacontext.NewLogger().Handler())
+	log := safelog.New(lambdacontext.NewLogger())
 	slog.SetDefault(log)
 	slog.SetLogLoggerLevel(slog.LevelError) // aws-lambda-go reports failures by package log
 	f, err := newFunction(context.Background(), log)

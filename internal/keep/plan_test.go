@@ -414,3 +414,24 @@ func forget(rnd *rand.Rand, f *keep.Facts, pieces int) {
 		}
 	}
 }
+
+// An image that is in no family, and is called as one, leaves both: nothing is retired, copied or pointed to, and it is told.
+func TestNameClash(t *testing.T) {
+	c, f := estate()
+	c.Families = keep.Families{{Name: "base", Pattern: "office-*"}}
+	for i := range f.Regions {
+		f.Regions[i].Pointers = map[string]keep.Pointer{"/amis/base": {}, "/amis/office": {}}
+		f.Regions[i].AMIs[1].Tags[tags.ImageARN] = imageARN("office-1")
+	}
+	f.Regions[1].AMIs = f.Regions[1].AMIs[:4]
+	plan := keep.MakePlan(c, f)
+	for _, r := range plan.Regions {
+		if len(r.Due)+len(r.Mark)+len(r.Copies)+len(r.Pointers)+len(r.TakeBack) > 0 || len(r.News) != 1 || len(r.News[0].Decisions) < 4 {
+			t.Errorf("in %s: %+v", r.Region, r)
+		}
+	}
+	c.Families[0].Name = "office"
+	if plan := keep.MakePlan(c, f); len(plan.Regions[1].Copies) != 1 || len(plan.Regions[0].Pointers) != 2 {
+		t.Errorf("without the clash there are %d copies and %d pointers", len(plan.Regions[1].Copies), len(plan.Regions[0].Pointers))
+	}
+}

@@ -23,6 +23,7 @@ import (
 	"appstream-ami-exporter/internal/localaws/lambda"
 	"appstream-ami-exporter/internal/localaws/template"
 	"appstream-ami-exporter/internal/notify"
+	"appstream-ami-exporter/internal/safelog"
 )
 
 // worldOptions say what kind of world it is. Fields left zero mean what a default stack in a quiet account has.
@@ -152,7 +153,7 @@ func (w *world) newHandler() *handler.Handler {
 	if out == nil {
 		out = io.Discard
 	}
-	log := handler.SafeLog(slog.New(slog.NewJSONHandler(out, nil)))
+	log := safelog.New(slog.New(slog.NewJSONHandler(out, nil)))
 	now := time.Now
 	if w.options.skew != nil {
 		now = func() time.Time { return time.Now().Add(w.options.skew()) }

@@ -1,4 +1,5 @@
-package handler
+// Package safelog writes a log in which other people's text can do no harm.
+package safelog
 
 import (
 	"context"
@@ -7,9 +8,9 @@ import (
 	"unicode"
 )
 
-// SafeLog keeps characters out of a log that a terminal or a viewer acts on instead of showing them. Other people's text comes in
+// New keeps characters out of a log that a terminal or a viewer acts on instead of showing them. Other people's text comes in
 // events and in the messages of services; encoding it as JSON leaves DEL and the control characters above it as they are.
-func SafeLog(log *slog.Logger) *slog.Logger { return slog.New(safeLog{log.Handler()}) }
+func New(log *slog.Logger) *slog.Logger { return slog.New(safeLog{log.Handler()}) }
 
 type safeLog struct{ next slog.Handler }
 
