@@ -49,7 +49,7 @@ run: ## Show a night, locally and compressed; with EVENT=events/....json send th
 	@go run ./cmd/local -bootstrap build/bootstrap $(if $(EVENT),-event "$$EVENT")
 
 .PHONY: local
-local: ## Keep a local AWS open for all commands below, IMAGES=<how many> in it, LIMIT=<exports at a time>, SPEED=<times>, PORT=
+local: ## Keep a local AWS open, to try the commands below; IMAGES=<how many>, LIMIT=<exports at a time>, SPEED=<times faster>, PORT=
 	@[ -e build/bootstrap ] || echo "Building the function and the local AWS. The first time this downloads 7 MB of Go modules" \
 		"and takes about a minute on two cores; later it takes seconds."
 	@$(MAKE) --no-print-directory build/bootstrap

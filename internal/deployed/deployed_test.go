@@ -1,13 +1,17 @@
 package deployed
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
@@ -126,5 +130,27 @@ func TestInvokeOnce(t *testing.T) {
 	})
 	if _, err := Ask(t.Context(), client, "f", trigger.Spec{DryRun: true}); err == nil || asked != 1 {
 		t.Errorf("the function is asked %d times: %v", asked, err)
+	}
+}
+
+// The client of an invocation is like the others in all but how long it waits: it trusts the certificates that they trust.
+func TestOnce(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("{}")) }))
+	t.Cleanup(server.Close)
+	trusted := x509.NewCertPool()
+	trusted.AddCert(server.Certificate())
+	client := lambda.NewFromConfig(aws.Config{
+		Region: "eu-west-1", BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("x", "x", ""),
+		HTTPClient: awshttp.NewBuildableClient().WithTransportOptions(func(transport *http.Transport) {
+			transport.TLSClientConfig = &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12}
+		}),
+	})
+	if _, err := Ask(t.Context(), client, "f", trigger.Spec{DryRun: true}); err != nil {
+		t.Error(err)
+	}
+	o := lambda.Options{HTTPClient: http.DefaultClient}
+	Once(&o)
+	if own, ok := o.HTTPClient.(*awshttp.BuildableClient); !ok || own.GetTimeout() < 15*time.Minute {
+		t.Errorf("the client is %T", o.HTTPClient)
 	}
 }

@@ -55,7 +55,11 @@ const answerLimit = 910 * time.Second
 // Once is for invocations: it waits for the function as long as that may run, and makes no second attempt, which would invoke the
 // function a second time.
 func Once(o *lambda.Options) {
-	o.HTTPClient = awshttp.NewBuildableClient().WithTimeout(answerLimit)
+	client, ok := o.HTTPClient.(*awshttp.BuildableClient)
+	if !ok {
+		client = awshttp.NewBuildableClient()
+	}
+	o.HTTPClient = client.WithTimeout(answerLimit) // otherwise as it is: it may know certificates of a company's own
 	o.Retryer = aws.NopRetryer{}
 }
 

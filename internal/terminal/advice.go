@@ -43,6 +43,8 @@ func Advice(err error) string {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return ""
+	case called(err, "SSO", "SSO OIDC", "Signin"): // which call it a want of a permission that a session is over
+		return logIn + " " + elsewise
 	case called(err, "STS") && !coded(err, slices.Concat(expiredCodes, invalidCodes, signatureCodes)):
 		return "The role of your profile cannot be assumed. " + elsewise
 	case Denied(err):
@@ -110,9 +112,6 @@ func (e credentialsError) advice() string {
 	}
 	if _, ok := errors.AsType[*processcreds.ProviderError](e.err); ok {
 		return "The program that your AWS configuration names under credential_process has failed: try it by itself."
-	}
-	if called(e.err, "SSO", "SSO OIDC", "Signin") {
-		return logIn
 	}
 	return "Give some to your AWS configuration, for example with `aws configure` or `aws sso login`. " + elsewise
 }

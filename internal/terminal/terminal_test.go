@@ -2,6 +2,8 @@ package terminal
 
 import (
 	"context"
+	"crypto/sha1"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -197,5 +199,30 @@ func client(url string) aws.Config {
 		Credentials: aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "x", SecretAccessKey: "x"}, nil
 		}),
+	}
+}
+
+// A session of single sign-on that is over although the token's file says otherwise is no want of a permission.
+func TestSessionIsOver(t *testing.T) {
+	portal := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Amzn-ErrorType", "UnauthorizedException")
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = w.Write([]byte(`{"message":"Session token not found or invalid"}`))
+	}))
+	t.Cleanup(portal.Close)
+	configure(t, "[default]\nregion = eu-west-1\nsso_session = s\nsso_account_id = 123456789012\nsso_role_name = r\n"+
+		"[sso-session s]\nsso_region = eu-west-1\nsso_start_url = https://example.awsapps.com/start\n")
+	t.Setenv("AWS_ENDPOINT_URL_SSO", portal.URL)
+	cache := filepath.Join(os.Getenv("HOME"), ".aws", "sso", "cache")
+	if err := os.MkdirAll(cache, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	file := fmt.Sprintf("%x.json", sha1.Sum([]byte("s")))
+	if err := os.WriteFile(filepath.Join(cache, file), []byte(`{"accessToken":"t","expiresAt":"2126-01-01T00:00:00Z"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Target{}.Load(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "SSO GetRoleCredentials: UnauthorizedException") || !strings.Contains(err.Error(), "aws sso login") {
+		t.Errorf("it says: %v", err)
 	}
 }
