@@ -14,6 +14,15 @@ import (
 	"appstream-ami-exporter/internal/terminal"
 )
 
+// The logical ids of resources that no output names.
+const (
+	scheduleRole   = "ScheduleRole"
+	nightly        = "ExportFunctionNightly"
+	imageEvents    = "ExportFunctionImageEvents"
+	keeperFunction = "KeeperFunction"
+	keeperHourly   = "KeeperFunctionHourly"
+)
+
 // facts asks all services, each group of questions at the same time as the others. What one refuses does not hide the rest.
 func (c clients) facts(ctx context.Context, d doctor.Deployment, now time.Time) doctor.Facts {
 	f := doctor.Facts{Now: now, Deployment: d, Searched: deployed.NightsBack}
@@ -40,7 +49,7 @@ func (c clients) facts(ctx context.Context, d doctor.Deployment, now time.Time) 
 		},
 		func() { f.FunctionRights = c.rights(ctx, d.Outputs["FunctionRole"], d.FunctionRights()) },
 		func() {
-			if role := physical(resources, "ScheduleRole"); role != "" {
+			if role := physical(resources, scheduleRole); role != "" {
 				f.ScheduleRights = c.rights(ctx, d.RoleARN(role), d.ScheduleRights())
 			}
 		},
@@ -59,12 +68,12 @@ func (c clients) facts(ctx context.Context, d doctor.Deployment, now time.Time) 
 			}
 		},
 		func() {
-			if rule := physical(resources, "ExportFunctionImageEvents"); rule != "" {
+			if rule := physical(resources, imageEvents); rule != "" {
 				f.Rule = c.rule(ctx, rule)
 			}
 		},
 		func() {
-			if schedule := physical(resources, "ExportFunctionNightly"); schedule != "" {
+			if schedule := physical(resources, nightly); schedule != "" {
 				f.Schedule = c.schedule(ctx, schedule)
 			}
 		},
@@ -89,7 +98,7 @@ func (c clients) facts(ctx context.Context, d doctor.Deployment, now time.Time) 
 
 // keeper is the function that looks after the AMIs, where the stack has one.
 func (c clients) keeper(ctx context.Context, resources doctor.Answer[map[string]deployed.Resource]) doctor.Answer[doctor.Keeper] {
-	name := physical(resources, "KeeperFunction")
+	name := physical(resources, keeperFunction)
 	switch {
 	case !resources.There():
 		return doctor.Answer[doctor.Keeper]{}
@@ -97,7 +106,7 @@ func (c clients) keeper(ctx context.Context, resources doctor.Answer[map[string]
 		return doctor.Absent[doctor.Keeper]()
 	}
 	k := doctor.Keeper{Function: c.function(ctx, name)}
-	if schedule := physical(resources, "KeeperFunctionHourly"); schedule != "" {
+	if schedule := physical(resources, keeperHourly); schedule != "" {
 		k.Schedule = c.schedule(ctx, schedule)
 	}
 	return doctor.Given(k)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"appstream-ami-exporter/internal/localaws"
 	"appstream-ami-exporter/internal/localaws/appstream"
 	"appstream-ami-exporter/internal/localaws/localtest"
+	"appstream-ami-exporter/internal/localaws/template"
 	"appstream-ami-exporter/internal/terminal"
 )
 
@@ -104,4 +106,29 @@ func TestLocalExport(t *testing.T) {
 	t.Log(out.String())
 	has(t, out.String(), "until it was seen COMPLETED", "Does the list of tasks show one at once?** Yes.",
 		"this AWS does not know ec2:DescribeImages")
+}
+
+// What is found by its logical id has that id in the template, and what is found by an output has that output.
+func TestNamesOfTheTemplate(t *testing.T) {
+	loaded, err := template.Load(filepath.Join(localtest.Root(t), "template.yaml"), map[string]string{"Keep": "last=3"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	summary, err := loaded.Summary(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, kind := range map[string]string{
+		scheduleRole: "AWS::IAM::Role", nightly: "AWS::Scheduler::Schedule", imageEvents: "AWS::Events::Rule",
+		keeperFunction: "AWS::Lambda::Function", keeperHourly: "AWS::Scheduler::Schedule",
+	} {
+		if got := summary.Resources[id].Type; got != kind {
+			t.Errorf("the template's %s is of the type %q, want %s", id, got, kind)
+		}
+	}
+	for name := range outputs {
+		if summary.Outputs[name] == "" {
+			t.Errorf("the template has no output %s", name)
+		}
+	}
 }

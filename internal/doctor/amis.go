@@ -81,6 +81,9 @@ func lookAtKeeper(f Facts) Finding {
 	}
 	function, schedule := f.Keeper.Value.Function, f.Keeper.Value.Schedule
 	if finding := lookAtFunctionState(function, "KeeperFunction"); finding.Verdict != OK {
+		if finding.Verdict == Fail && finding.Do == "" {
+			finding = finding.do("As for the line on the function.")
+		}
 		return finding
 	}
 	if unknown := schedule.unknown(); unknown != nil {
