@@ -43,8 +43,8 @@ func lookAtEBS(f Facts) Finding {
 	key := f.EBSKey.Value
 	switch {
 	case !f.EBSKey.There():
-		return fail("%s, which does not exist: every export fails",
-			seen).do("Choose another default key in EC2's settings, or switch encryption by default off.")
+		return fail("%s, which does not exist: every export fails", seen).
+			do("Choose another default key in EC2's settings, or switch encryption by default off.")
 	case key.State != "Enabled":
 		return fail("%s, which is %s: every export fails", seen, key.State).do("Enable the key, or choose another default key in EC2's settings.")
 	case key.Manager == "AWS":

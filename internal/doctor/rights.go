@@ -45,7 +45,7 @@ func (d Deployment) FunctionRights() (rights []Right) {
 	add(d.arn("logs", d.Region, "log-group:"+d.Outputs["LogGroupName"]+":log-stream:any"), nil, "logs:CreateLogStream", "logs:PutLogEvents")
 	if key := d.Parameters["KmsKeyArn"]; key != "" {
 		for _, service := range []string{"sns", "sqs"} {
-			add(key, map[string][]string{"kms:ViaService": {service + "." + d.Region + ".amazonaws.com"}}, "kms:Decrypt", "kms:GenerateDataKey")
+			add(key, map[string][]string{"kms:ViaService": {service + "." + d.Region + "." + d.suffix()}}, "kms:Decrypt", "kms:GenerateDataKey")
 		}
 	}
 	return rights
@@ -58,10 +58,23 @@ func (d Deployment) ScheduleRights() []Right {
 		{Action: "sqs:SendMessage", Resource: d.QueueARN("FailedEventsQueueUrl")},
 	}
 	if key := d.Parameters["KmsKeyArn"]; key != "" {
-		via := map[string][]string{"kms:ViaService": {"sqs." + d.Region + ".amazonaws.com"}}
+		via := map[string][]string{"kms:ViaService": {"sqs." + d.Region + "." + d.suffix()}}
 		rights = append(rights, Right{"kms:Decrypt", key, via}, Right{"kms:GenerateDataKey", key, via})
 	}
 	return rights
+}
+
+// suffix is what the names of AWS's services end with in the partition, CloudFormation's AWS::URLSuffix.
+func (d Deployment) suffix() string {
+	switch d.Partition {
+	case "aws-cn":
+		return "amazonaws.com.cn"
+	case "aws-iso-b":
+		return "sc2s.sgov.gov"
+	case "aws-eusc":
+		return "amazonaws.eu"
+	}
+	return "amazonaws.com"
 }
 
 // QueueARN is the ARN of the queue whose URL is the output of this name.

@@ -48,8 +48,8 @@ func lookAtStack(f Facts) Finding {
 	case d.Status == "CREATE_COMPLETE", d.Status == "UPDATE_COMPLETE", d.Status == "IMPORT_COMPLETE":
 		return ok("%s", seen)
 	case d.Status == "UPDATE_ROLLBACK_COMPLETE":
-		return warn("%s", seen).do("The last update failed and the version before it runs. Look at the stack's events for the reason and " +
-			"deploy again.")
+		return warn("%s", seen).
+			do("The last update failed and the version before it runs. Look at the stack's events for the reason and deploy again.")
 	case strings.Contains(d.Status, "ROLLBACK"), strings.HasSuffix(d.Status, "_FAILED"), strings.HasPrefix(d.Status, "DELETE"):
 		return fail("%s", seen)
 	case strings.HasSuffix(d.Status, "_IN_PROGRESS"):
@@ -117,8 +117,8 @@ func lookAtConcurrency(f Facts) Finding {
 	if f.Reserved.There() {
 		switch reserved := f.Reserved.Value; {
 		case reserved == 0:
-			return fail("0%s are reserved: the function never runs",
-				account).do("Somebody has switched the function off: remove the reservation in the Lambda console.")
+			return fail("0%s are reserved: the function never runs", account).
+				do("Somebody has switched the function off: remove the reservation in the Lambda console.")
 		case reserved < enough:
 			return warn("%d%s reserved, and it can need %d at once", reserved, account, enough)
 		default:

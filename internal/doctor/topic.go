@@ -104,8 +104,8 @@ func lookAtStackKey(f Facts) Finding {
 	if f.Deployment.Parameters["KmsKeyArn"] == "" {
 		return ok("the stack has no key: AWS's own are used")
 	}
-	return lookAtKey(f.StackKey, []string{"cloudwatch.amazonaws.com", "events.amazonaws.com",
-		"logs." + f.Deployment.Region + ".amazonaws.com"})
+	logs := "logs." + f.Deployment.Region + "." + f.Deployment.suffix()
+	return lookAtKey(f.StackKey, []string{"cloudwatch.amazonaws.com", "events.amazonaws.com", logs})
 }
 
 // lookAtKey judges a key that these services must be able to use without a role.
@@ -118,8 +118,8 @@ func lookAtKey(answer Answer[Key], users []string) Finding {
 	}
 	key := answer.Value
 	if key.State != "Enabled" {
-		return fail("the key %s is %s", key.ARN, key.State).do("Enable the key, or cancel its deletion: what is encrypted with it cannot " +
-			"be read or sent until then.")
+		return fail("the key %s is %s", key.ARN, key.State).
+			do("Enable the key, or cancel its deletion: what is encrypted with it cannot be read or sent until then.")
 	}
 	if len(users) == 0 {
 		return ok("%s is Enabled", key.ARN)

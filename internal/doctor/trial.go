@@ -3,6 +3,7 @@ package doctor
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -115,27 +116,35 @@ func (t Trial) Report() string {
 	}
 	fmt.Fprintf(&b, "### What one export showed\n\n%s, %s, on %s\n\n", version, t.Deployment.Region, t.Asked.UTC().Format(time.DateOnly))
 	for _, a := range t.Answers() {
-		fmt.Fprintf(&b, "- **%s** %s\n", a.Asks, a.Answer)
+		fmt.Fprintf(&b, "- **%s** %s\n", a.Asks, t.private(a.Answer))
 	}
-	private := strings.NewReplacer(t.secrets()...)
-	return private.Replace(b.String())
+	return b.String()
 }
 
-// secrets are the texts that a report must not hold, each with what stands for it. The longer come first, as one may hold another.
-func (t Trial) secrets() (pairs []string) {
-	names := map[string]string{t.AMIName: "<AMI name>", t.ImageName: "<image>", t.Deployment.Account: "<account>",
-		t.Deployment.Stack: "<stack>"}
+// private puts words for what tells whose export it was: AWS's own sentences hold names and ARNs.
+func (t Trial) private(text string) string {
+	names := map[string]string{
+		t.AMIName: "<AMI name>", t.ImageName: "<image>", t.Deployment.Account: "<account>", t.Deployment.Stack: "<stack>",
+	}
 	if t.AMI.There() {
 		names[t.AMI.Value.ID], names[t.AMI.Value.SourceID] = "<AMI>", "<source AMI>"
 	}
+	delete(names, "")
 	keys := slices.Collect(maps.Keys(names))
-	slices.SortFunc(keys, func(a, b string) int { return len(b) - len(a) })
-	for _, key := range keys {
-		if key != "" {
-			pairs = append(pairs, key, names[key])
+	slices.SortFunc(keys, func(a, b string) int { return len(b) - len(a) }) // one may hold another
+	// First a character that no name holds, since an image can be called image.
+	const stand = '\uE000' // of Unicode's private use
+	var words []string
+	for i, key := range keys {
+		token := string(stand + rune(i))
+		words = append(words, token, names[key])
+		// Only where no letter or digit is beside it: an image can be called a as well.
+		whole := regexp.MustCompile(`(^|[^A-Za-z0-9])` + regexp.QuoteMeta(key) + `($|[^A-Za-z0-9])`)
+		for whole.MatchString(text) { // two in a row share the character between them
+			text = whole.ReplaceAllString(text, "${1}"+token+"${2}")
 		}
 	}
-	return pairs
+	return strings.NewReplacer(words...).Replace(text)
 }
 
 // end is the last state that was seen.

@@ -166,3 +166,20 @@ func TestReportIsPrivate(t *testing.T) {
 		t.Errorf("it begins:\n%s", report)
 	}
 }
+
+// Names that are words, or parts of what stands for them.
+func TestPrivateNames(t *testing.T) {
+	for name, want := range map[string]string{
+		"image": "no such <image>, <image> <image>", "a": "no such image, image image", "AMI": "no such image, image image",
+		"such": "no <image> image, image image",
+	} {
+		tr := Trial{ImageName: name, AMIName: "made", Deployment: Deployment{Stack: "stack", Account: "123456789012"}}
+		if got := tr.private("no such image, image image"); got != want {
+			t.Errorf("an image called %s: %q, want %q", name, got, want)
+		}
+	}
+	tr := Trial{ImageName: "a", AMIName: "a-doctor-1"}
+	if got, want := tr.private("a task of a-doctor-1 failed"), "<image> task of <AMI name> failed"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

@@ -95,8 +95,8 @@ func lookAtAlarms(f Facts) Finding {
 	case len(ringing) > 0:
 		return fail("%d of %d ring: %s", len(ringing), len(f.Alarms.Value), strings.Join(ringing, "; "))
 	case len(muted) > 0:
-		return warn("none of %d rings, but the actions of %s are disabled", len(f.Alarms.Value),
-			few(muted)).do("Enable the alarms' actions in the CloudWatch console, or nobody hears them.")
+		return warn("none of %d rings, but the actions of %s are disabled", len(f.Alarms.Value), few(muted)).
+			do("Enable the alarms' actions in the CloudWatch console, or nobody hears them.")
 	}
 	return ok("none of %d rings", len(f.Alarms.Value))
 }
