@@ -45,7 +45,7 @@ func New(options Options) *Server {
 // operation answers one request; Server.mu is held.
 type operation func(*Server, object) (object, error)
 
-// operations are all that can be asked. Their names are unique over the three services.
+// operationOf returns nil for what is not played.
 func operationOf(service, name string) operation {
 	switch service + " " + name {
 	case "cloudformation DescribeStacks":
