@@ -226,6 +226,25 @@ func (e *EC2) SetReferences(regionName, imageID string, references ...Reference)
 	e.in(regionName, func(r *region) { r.references[imageID] = references })
 }
 
+// BringBackable tells whether an AMI is in Recycle Bin, with all its snapshots there or not deleted.
+func (e *EC2) BringBackable(regionName, id string) (can bool) {
+	now := e.options.Now()
+	e.in(regionName, func(r *region) {
+		image := r.inBin(id)
+		can = image != nil && !slices.ContainsFunc(image.Volumes, func(v Volume) bool {
+			s := r.snapshots[v.SnapshotID]
+			return s == nil || !s.Deleted.IsZero() && !now.Before(s.binUntil)
+		})
+	})
+	return can
+}
+
+// Referenced tells whether SetReferences has something refer to an AMI.
+func (e *EC2) Referenced(regionName, id string) (referenced bool) {
+	e.in(regionName, func(r *region) { referenced = len(r.references[id]) > 0 })
+	return referenced
+}
+
 // BringBack restores an AMI and its snapshots from Recycle Bin, as a person does in the console. It tells whether they were
 // there.
 func (e *EC2) BringBack(regionName, id string) (back bool) {
