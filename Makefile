@@ -56,7 +56,7 @@ local: ## Keep a local AWS open, to try the commands below; IMAGES=<how many>, L
 	@go run ./cmd/local -listen "127.0.0.1:$${PORT:-4577}" $(if $(IMAGES),-images "$$IMAGES") $(if $(LIMIT),-limit "$$LIMIT") $(if $(SPEED),-speed "$$SPEED")
 
 # What imports the SDK's client of EC2, which takes a minute to compile on two cores and twice that for the race detector.
-unraced := cmd/doctor|cmd/keeper|internal/keepaws|internal/localaws/wire
+unraced := cmd/doctor|cmd/keeper|internal/keepaws|internal/localaws/wire|internal/reliability/keeping
 
 .PHONY: test
 test: ## Run all tests
@@ -73,6 +73,8 @@ soak: ## Simulate NIGHTS (default 100,000) nights of random misfortune
 .PHONY: years
 years: ## Simulate YEARS (default 1,000) years of the keeper, with people who meddle and everything that goes wrong
 	GOGC=400 go test ./internal/keep -run 'TestYears$$' -v -count=1 -timeout 0 -years $(or $(YEARS),1000)
+	@# And five over the wire, under the rights of the template.
+	go test ./internal/reliability/keeping -run 'TestYears$$' -v -count=1 -timeout 0 -years 5
 
 .PHONY: estate
 estate: ## Measure how large estates are worked off, in virtual time, into docs/PERFORMANCE.md

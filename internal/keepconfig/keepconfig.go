@@ -32,7 +32,7 @@ func Variables() []config.Variable {
 		{Name: "RETIRE_AT_MOST", Default: "5", Allowed: "a whole number from 1 to 1000"},
 		{Name: "UNDO_DAYS", Default: "7", Allowed: "a whole number from 0 to 365"},
 		{Name: "COPY_REGIONS", Allowed: "at most 5 other Regions, separated by commas"},
-		{Name: "COPY_KMS_KEYS", Allowed: "ARNs of KMS keys in these Regions, separated by commas"},
+		{Name: "COPY_KMS_KEYS", Allowed: "ARNs of KMS keys in these Regions and the stack's own, separated by commas"},
 		{Name: "LATEST_AMI_PARAMETER", Allowed: "a path such as /appstream-amis, not below /aws or /ssm"},
 		{Name: "AWS_REGION", Allowed: "the Region, which Lambda sets"},
 	}
@@ -99,7 +99,8 @@ func FromEnvironment(lookup func(string) (string, bool)) (Config, error) {
 
 	k.CopyRegions, err = copyRegions(env.Get("COPY_REGIONS"), k.Home)
 	env.Problem("COPY_REGIONS", err)
-	k.CopyKMSKeys, err = copyKeys(env.Get("COPY_KMS_KEYS"), k.CopyRegions)
+	// Home's key is not for copies: where the AMIs are encrypted with it, the role needs it to read them, and has it from there.
+	k.CopyKMSKeys, err = copyKeys(env.Get("COPY_KMS_KEYS"), append(slices.Clone(k.CopyRegions), k.Home))
 	env.Problem("COPY_KMS_KEYS", err)
 	k.PointerPrefix, err = pointerPrefix(env.Get("LATEST_AMI_PARAMETER"))
 	env.Problem("LATEST_AMI_PARAMETER", err)

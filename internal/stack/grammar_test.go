@@ -187,15 +187,32 @@ func legal(t *testing.T, declared template.Parameter, random *rand.Rand) string 
 		number := low + random.Float64()*(high-low)
 		return fmt.Sprintf([]string{"%.0f", "%.1f", "%g", "%e", "%+.0f", "%05.0f"}[random.IntN(6)], number)
 	}
-	pattern := declared.AllowedPattern
-	if forbidden, rest, ok := strings.Cut(pattern, "})("); ok && strings.HasPrefix(forbidden, "^(?!") {
-		pattern = "(" + rest
-	}
+	pattern := withoutForbidden(declared.AllowedPattern)
 	tree, err := syntax.Parse(pattern, syntax.Perl)
 	if err != nil {
 		t.Fatalf("%s: %v", pattern, err)
 	}
 	return generate(tree, random)
+}
+
+// withoutForbidden takes a (?!...) away from the beginning of a pattern.
+func withoutForbidden(pattern string) string {
+	inside, ok := strings.CutPrefix(pattern, "^(?!")
+	if !ok {
+		return pattern
+	}
+	for i, depth := 0, 1; i < len(inside); i++ {
+		switch inside[i] {
+		case '(':
+			depth++
+		case ')':
+			depth--
+		}
+		if depth == 0 {
+			return inside[i+1:]
+		}
+	}
+	return pattern
 }
 
 // generate makes a text that the expression matches.

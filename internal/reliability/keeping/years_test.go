@@ -17,7 +17,7 @@ import (
 )
 
 var (
-	years = flag.Int("years", 5, "how many years TestYears lives")
+	years = flag.Int("years", 1, "how many years TestYears lives")
 	seed  = flag.Uint64("seed", 0, "live the year of this seed only")
 )
 
