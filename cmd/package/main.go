@@ -1,6 +1,6 @@
 // Command package makes of the compiled functions what a release consists of: the zips that Lambda runs, a template that
-// deploys them, a list of what is linked into them, the licences of that, and their checksums. The same functions make the same bytes everywhere;
-// `make package` runs it.
+// deploys them, a list of what is linked into them, the licences of that, and their checksums. The same functions make the same
+// bytes everywhere; `make package` runs it.
 package main
 
 import (

@@ -68,7 +68,8 @@ func TestKeeperStarts(t *testing.T) {
 		t.Fatal(err)
 	}
 	k := got.Keep
-	if got.TopicARN != ownTopic || k.Stack != mine || k.Account != "123456789012" || k.Home != "eu-west-1" || !k.On || k.PointerPrefix != "/appstream-amis" ||
+	if got.TopicARN != ownTopic || k.Stack != mine || k.Account != "123456789012" || k.Home != "eu-west-1" || !k.On ||
+		k.PointerPrefix != "/appstream-amis" ||
 		!slices.Equal(k.CopyRegions, []string{"us-east-1", "eu-central-1"}) || !strings.HasSuffix(k.CopyKMSKeys["us-east-1"], ":key/1") {
 		t.Errorf("the keeper is told %+v", got)
 	}

@@ -365,7 +365,8 @@ func TestKeeperParameters(t *testing.T) {
 		accepted, refused []string
 	}{
 		{"Keep", []string{"", "last=1", "last=3,daily=7,weekly=5,monthly=12,yearly=2,within=30", "daily=7,last=3"},
-			[]string{"daily=7", "last=0", "last=3,", "last=3,daily=7,daily=8", "daily=7,last=3,daily=7", "last=3,last=4", "last", "last=3, daily=7", "last=3;daily=7", "hourly=3,last=1", "last=-1", "last=99999"}},
+			[]string{"daily=7", "last=0", "last=3,", "last=3,daily=7,daily=8", "daily=7,last=3,daily=7", "last=3,last=4", "last",
+				"last=3, daily=7", "last=3;daily=7", "hourly=3,last=1", "last=-1", "last=99999"}},
 		{"KeepMode", []string{"PLAN"}, []string{"OFF", "on", ""}},
 		{"Families", []string{"", "base=win2022-base-*", "a=abc*,a=xyz-?,b.c_d-e=win"},
 			[]string{"base", "base=*", "base=ab*", "=abc", "a b=abc", "a=abc,", "a=abc def"}},

@@ -30,7 +30,8 @@ func (s *Server) authorize(name string, parameters []byte) error {
 		request.Keys["aws:TagKeys"] = input.TagKeys
 	}
 	if !s.options.Authorize(request) {
-		return awsreply.Refuse("AccessDeniedException", "The role is not authorized to perform: %s on resource: %s", request.Action, request.Resource)
+		return awsreply.Refuse("AccessDeniedException", "The role is not authorized to perform: %s on resource: %s", request.Action,
+			request.Resource)
 	}
 	return nil
 }

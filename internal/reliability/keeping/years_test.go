@@ -263,7 +263,8 @@ func (w *world) checkChange(counted map[string]int, region string, all map[strin
 	if !maps.Equal(foreign(before.Tags), foreign(after.Tags)) {
 		w.t.Errorf("%s: tags of others were changed from %v to %v", before.ID, before.Tags, after.Tags)
 	}
-	if complete := after.Tags[tags.Complete]; complete != "" && complete != after.ID && before.State != ec2.Deregistered && after.SourceImageRegion != region {
+	if complete := after.Tags[tags.Complete]; complete != "" && complete != after.ID && before.State != ec2.Deregistered &&
+		after.SourceImageRegion != region {
 		w.t.Errorf("%s: its tag :complete is %q", before.ID, complete)
 	}
 	if after.Tags[tags.RetireAt] != "" && before.Tags[tags.RetireAt] == "" {
