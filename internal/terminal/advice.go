@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
 	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
@@ -141,6 +142,9 @@ func (s sentence) Error() string {
 	}
 	if failure, ok := errors.AsType[smithy.APIError](s.err); ok {
 		return what + strings.TrimSuffix(failure.ErrorCode()+": "+failure.ErrorMessage(), ": ")
+	}
+	if response, ok := errors.AsType[*awshttp.ResponseError](s.err); ok {
+		return what + fmt.Sprintf("HTTP status %d, and nothing that can be read", response.HTTPStatusCode())
 	}
 	if sending, ok := errors.AsType[*url.Error](s.err); ok {
 		return what + sending.Error()
