@@ -81,7 +81,7 @@ func TestPackagesOfTheFunction(t *testing.T) {
 	slices.Sort(own)
 	check(t, "own packages", []string{
 		"cmd/handler", "internal/awsclient", "internal/config", "internal/console", "internal/export", "internal/handler", "internal/metrics",
-		"internal/notify", "internal/safelog", "internal/tags", "internal/trigger", "internal/work",
+		"internal/notify", "internal/runtimeapi", "internal/safelog", "internal/tags", "internal/trigger", "internal/work",
 	}, own)
 }
 
@@ -94,23 +94,24 @@ func TestImportDirections(t *testing.T) {
 	want := map[string][]string{
 		"cmd/handler": {
 			"internal/awsclient", "internal/config", "internal/export", "internal/handler", "internal/metrics", "internal/notify",
-			"internal/safelog", "internal/work",
+			"internal/runtimeapi", "internal/safelog", "internal/work",
 			"github.com/aws/aws-lambda-go/lambda", "github.com/aws/aws-lambda-go/lambdacontext",
 		},
 		"internal/handler": {
 			"internal/config", "internal/export", "internal/metrics", "internal/notify", "internal/tags", "internal/trigger",
 			"internal/work", "github.com/aws/aws-lambda-go/events", "github.com/aws/aws-lambda-go/lambdacontext",
 		},
-		"internal/config":    {"internal/export", "internal/tags"},
-		"internal/trigger":   {"internal/tags"},
-		"internal/tags":      nil,
-		"internal/console":   nil,
-		"internal/metrics":   nil,
-		"internal/safelog":   nil,
-		"internal/export":    {"internal/tags", "internal/trigger", sdk + "appstream", sdk + "appstream/types"},
-		"internal/notify":    {"internal/console", sdk + "sns", sdk + "sns/types"},
-		"internal/work":      {"internal/notify", "internal/trigger", sdk + "sqs"},
-		"internal/awsclient": {sdk + "appstream", sdk + "sns", sdk + "sqs"},
+		"internal/config":     {"internal/export", "internal/tags"},
+		"internal/trigger":    {"internal/tags"},
+		"internal/tags":       nil,
+		"internal/console":    nil,
+		"internal/metrics":    nil,
+		"internal/runtimeapi": nil,
+		"internal/safelog":    nil,
+		"internal/export":     {"internal/tags", "internal/trigger", sdk + "appstream", sdk + "appstream/types"},
+		"internal/notify":     {"internal/console", sdk + "sns", sdk + "sns/types"},
+		"internal/work":       {"internal/notify", "internal/trigger", sdk + "sqs"},
+		"internal/awsclient":  {sdk + "appstream", sdk + "sns", sdk + "sqs"},
 	}
 	patterns := []string{"-f", `{{.ImportPath}} {{join .Imports " "}}`}
 	for name := range want {

@@ -80,7 +80,12 @@ func TestConfigurationErrors(t *testing.T) {
 			if !ok {
 				t.Fatalf("the function starts, or fails otherwise: %v", err)
 			}
-			check(t, "how the process ended", "Runtime exited with error: exit status 1", failure.Reason)
+			// Lambda is told as well, and tells whoever invokes the function.
+			var report struct{ ErrorType, ErrorMessage string }
+			if err := json.Unmarshal([]byte(failure.Reason), &report); err != nil {
+				t.Fatalf("Lambda is told %q: %v", failure.Reason, err)
+			}
+			check(t, "errorType", "Function.CannotStart", report.ErrorType)
 			if len(failure.Output) != 1 {
 				t.Fatalf("%d lines of log, want one:\n%s", len(failure.Output), strings.Join(failure.Output, "\n"))
 			}
@@ -94,6 +99,7 @@ func TestConfigurationErrors(t *testing.T) {
 				t.Error("the line does not say which version it is")
 			}
 			check(t, "number of problems", len(test.says), strings.Count(line.Error, " (allowed: "))
+			check(t, "errorMessage", line.Error, strings.ReplaceAll(report.ErrorMessage, "\n", "; ")) // a line of the log is one line
 			for _, says := range test.says {
 				if !strings.Contains(line.Error, says) {
 					t.Errorf("the line does not say: %s\nbut: %s", says, line.Error)

@@ -17,6 +17,7 @@ import (
 	"appstream-ami-exporter/internal/awsclient"
 	"appstream-ami-exporter/internal/config"
 	"appstream-ami-exporter/internal/handler"
+	"appstream-ami-exporter/internal/runtimeapi"
 	"appstream-ami-exporter/internal/safelog"
 )
 
@@ -30,6 +31,9 @@ func main() {
 	h, err := newHandler(context.Background(), log)
 	if err != nil {
 		log.Error("the function cannot start", "error", err.Error(), "version", version)
+		if err := runtimeapi.ReportInitError(err); err != nil {
+			log.Warn("Lambda could not be told why", "error", err.Error())
+		}
 		os.Exit(1)
 	}
 	log.Info("started", "version", version)

@@ -21,6 +21,7 @@ import (
 	"appstream-ami-exporter/internal/keepconfig"
 	"appstream-ami-exporter/internal/metrics"
 	"appstream-ami-exporter/internal/notify"
+	"appstream-ami-exporter/internal/runtimeapi"
 	"appstream-ami-exporter/internal/safelog"
 )
 
@@ -34,6 +35,9 @@ func main() {
 	f, err := newFunction(context.Background(), log)
 	if err != nil {
 		log.Error("the keeper cannot start", "error", err.Error(), "version", version)
+		if err := runtimeapi.ReportInitError(err); err != nil {
+			log.Warn("Lambda could not be told why", "error", err.Error())
+		}
 		os.Exit(1)
 	}
 	log.Info("keeper started", "version", version)
