@@ -91,11 +91,11 @@ func (s *Server) running(now time.Time) int {
 	return count
 }
 
-// start makes the task. A twin's fate is settled here: EC2 gave the name to the first one when that started.
+// start makes the task. A twin's outcome is settled here: EC2 gave the name to the first one when that started.
 func (s *Server) start(now time.Time, image *storedImage, input createExportInput, twin bool) *storedTask {
-	var fate Outcome
+	var outcome Outcome
 	if twin {
-		fate = Outcome{
+		outcome = Outcome{
 			End: types.ExportImageTaskStateFailed,
 			Errors: []TaskError{{
 				Code:    "InvalidAMIName.Duplicate",
@@ -103,11 +103,11 @@ func (s *Server) start(now time.Time, image *storedImage, input createExportInpu
 			}},
 		}
 	} else {
-		fate = s.nextOutcome(image.Name)
+		outcome = s.nextOutcome(image.Name)
 	}
-	fate.End = cmp.Or(fate.End, types.ExportImageTaskStateCompleted)
-	if fate.After == 0 {
-		fate.After = s.options.ExportDuration(image.Name, *input.AmiName)
+	outcome.End = cmp.Or(outcome.End, types.ExportImageTaskStateCompleted)
+	if outcome.After == 0 {
+		outcome.After = s.options.ExportDuration(image.Name, *input.AmiName)
 	}
 
 	task := &storedTask{
@@ -121,7 +121,7 @@ func (s *Server) start(now time.Time, image *storedImage, input createExportInpu
 			Created:   now,
 		},
 		sequence: s.nextSequence(),
-		fate:     fate,
+		outcome:  outcome,
 	}
 	if input.AmiDescription != nil {
 		task.Description = *input.AmiDescription

@@ -61,22 +61,22 @@ type Task struct {
 type storedTask struct {
 	Task
 	sequence int
-	fate     Outcome // with End and After filled in
+	outcome  Outcome // with End and After filled in
 	amiGone  bool    // the AMI was deregistered
 }
 
 func (t *storedTask) number() int { return t.sequence }
 
 func (t *storedTask) endedAt(now time.Time) bool {
-	return t.fate.End != types.ExportImageTaskStateExporting && !now.Before(t.Created.Add(t.fate.After))
+	return t.outcome.End != types.ExportImageTaskStateExporting && !now.Before(t.Created.Add(t.outcome.After))
 }
 
 func (t *storedTask) stateAt(now time.Time) types.ExportImageTaskState {
 	if t.endedAt(now) {
-		return t.fate.End
+		return t.outcome.End
 	}
 	until := t.Created
-	for _, phase := range t.fate.Begins {
+	for _, phase := range t.outcome.Begins {
 		until = until.Add(phase.For)
 		if now.Before(until) {
 			return phase.State
@@ -91,8 +91,8 @@ func (t *storedTask) at(now time.Time) Task {
 	task.Tags = maps.Clone(t.Tags)
 	task.State = t.stateAt(now)
 	if t.endedAt(now) {
-		task.Ended = t.Created.Add(t.fate.After)
-		task.Errors = slices.Clone(t.fate.Errors)
+		task.Ended = t.Created.Add(t.outcome.After)
+		task.Errors = slices.Clone(t.outcome.Errors)
 	}
 	if task.State == types.ExportImageTaskStateCompleted {
 		task.AMIID = t.amiID()
@@ -108,7 +108,7 @@ func (t *storedTask) amiID() string {
 
 // holdsName tells whether the task's AMI name is taken by it: a task that failed gives it back, and so does an AMI that is gone.
 func (t *storedTask) holdsName(now time.Time) bool {
-	return !t.endedAt(now) || !t.amiGone && t.fate.End == types.ExportImageTaskStateCompleted
+	return !t.endedAt(now) || !t.amiGone && t.outcome.End == types.ExportImageTaskStateCompleted
 }
 
 // SetOutcome says how exports of an image that start from now on go: each takes the next outcome, and the last one stays.

@@ -110,7 +110,7 @@ func (g *Gateway) identify(r *http.Request, body []byte) (Service, Call) {
 	return service, call
 }
 
-// admit numbers the call, decides its fate and records it.
+// admit numbers the call, asks the Fault about it and records it.
 func (g *Gateway) admit(call Call) Call {
 	g.mu.Lock()
 	g.count++

@@ -11,7 +11,7 @@ import (
 	"appstream-ami-exporter/internal/localaws/lambda"
 )
 
-// Log collects what a function writes; its Add is an AccountOptions.OnLog.
+// Log collects what a function writes; its Add is an OnLog of localaws.Options.
 type Log struct {
 	mutex sync.Mutex
 	lines []lambda.LogLine

@@ -85,7 +85,7 @@ func (d conditionDecider) decide(expression any) (bool, error) {
 }
 
 func (d conditionDecider) contains(operands []any) (bool, error) {
-	list, sought, err := two[[]any, any](operands)
+	list, sought, err := pairOf[[]any, any](operands)
 	if err != nil {
 		return false, fmt.Errorf("Fn::Contains: %w", err)
 	}

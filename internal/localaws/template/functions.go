@@ -87,7 +87,7 @@ func (r resolver) call(name string, argument any) (any, error) {
 		if text, ok := argument.(string); ok {
 			argument = getAttParts(text)
 		}
-		id, attribute, err := two[string, string](argument)
+		id, attribute, err := pairOf[string, string](argument)
 		if err != nil {
 			return nil, err
 		}
@@ -99,7 +99,7 @@ func (r resolver) call(name string, argument any) (any, error) {
 	case "Fn::Join":
 		return r.join(argument)
 	case "Fn::Split":
-		separator, source, err := two[string, any](argument)
+		separator, source, err := pairOf[string, any](argument)
 		if err != nil {
 			return nil, err
 		}
@@ -154,7 +154,7 @@ func (r resolver) sub(argument any) (any, error) {
 	variables := map[string]any{}
 	if !ok {
 		var err error
-		if text, variables, err = two[string, map[string]any](argument); err != nil {
+		if text, variables, err = pairOf[string, map[string]any](argument); err != nil {
 			return nil, err
 		}
 	}
@@ -202,7 +202,7 @@ func (r resolver) choose(argument any) (any, error) {
 }
 
 func (r resolver) join(argument any) (any, error) {
-	separator, source, err := two[string, any](argument)
+	separator, source, err := pairOf[string, any](argument)
 	if err != nil {
 		return nil, err
 	}
@@ -222,7 +222,7 @@ func (r resolver) join(argument any) (any, error) {
 }
 
 func (r resolver) selectItem(argument any) (any, error) {
-	position, source, err := two[any, any](argument)
+	position, source, err := pairOf[any, any](argument)
 	if err != nil {
 		return nil, err
 	}
@@ -266,8 +266,8 @@ func (r resolver) text(source any) (string, error) {
 	return "", fmt.Errorf("%v is not text", value)
 }
 
-// two takes a list of two apart.
-func two[A, B any](argument any) (first A, second B, err error) {
+// pairOf takes a list of two apart.
+func pairOf[A, B any](argument any) (first A, second B, err error) {
 	if list, ok := argument.([]any); ok && len(list) == 2 {
 		a, isA := list[0].(A)
 		b, isB := list[1].(B)

@@ -230,7 +230,7 @@ func (b stackBuilder) addQueue(id string) error {
 
 func (b stackBuilder) addStatements(function string) error {
 	call, role, _ := intrinsic(b.template.resources[function].Properties["Role"])
-	id, _, err := two[string, string](role)
+	id, _, err := pairOf[string, string](role)
 	if call != "Fn::GetAtt" || err != nil {
 		return errors.New("the property Role must be !GetAtt <role>.Arn")
 	}
