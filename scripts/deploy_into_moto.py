@@ -67,7 +67,8 @@ def deploy(client, stack_name, code, parameters):
         "scheduleInputs": [
             resource["Properties"]["Target"]["Input"]
             for resource in missing.values()
-            if resource["Type"] == "AWS::Scheduler::Schedule"
+            # That of the keeper is made under a condition, which does not hold here.
+            if resource["Type"] == "AWS::Scheduler::Schedule" and "Condition" not in resource
         ],
         "deployed": sorted(kind for kind, _ in made),
         "notDeployed": sorted({resource["Type"] for resource in missing.values()}),
