@@ -85,7 +85,8 @@ func ill() map[string]string {
 		"iam:SimulatePrincipalPolicy": simulation("implicitDeny",
 			`<PermissionsBoundaryDecisionDetail>
 				<AllowedByPermissionsBoundary>false</AllowedByPermissionsBoundary></PermissionsBoundaryDecisionDetail>`),
-		"sns:GetTopicAttributes": `<Attributes><entry><key>KmsMasterKeyId</key><value>alias/mine</value></entry></Attributes>`,
+		"sns:GetTopicAttributes": `<Attributes><entry><key>KmsMasterKeyId</key><value>alias/mine</value></entry>
+			<entry><key>Policy</key><value>{"Statement":[]}</value></entry></Attributes>`,
 		"sns:ListSubscriptionsByTopic": `<Subscriptions><member><SubscriptionArn>PendingConfirmation</SubscriptionArn>
 			<Protocol>email</Protocol><Endpoint>it@example.com</Endpoint></member></Subscriptions>`,
 		"kms:DescribeKey": `{"KeyMetadata":{"KeyId":"k","Arn":"arn:aws:kms:eu-west-1:123456789012:key/k","KeyState":"Enabled",

@@ -18,7 +18,9 @@ func (c clients) topic(ctx context.Context, arn string) doctor.Answer[doctor.Top
 	if err != nil {
 		return answer(doctor.Topic{}, err, "sns:GetTopicAttributes", noTopic)
 	}
-	return doctor.Given(doctor.Topic{ARN: arn, FIFO: strings.HasSuffix(arn, ".fifo"), KeyID: o.Attributes["KmsMasterKeyId"]})
+	return doctor.Given(doctor.Topic{
+		ARN: arn, FIFO: strings.HasSuffix(arn, ".fifo"), KeyID: o.Attributes["KmsMasterKeyId"], Policy: o.Attributes["Policy"],
+	})
 }
 
 func (c clients) subscriptions(ctx context.Context, topic string) doctor.Answer[[]doctor.Subscription] {

@@ -239,6 +239,17 @@ func TestChecks(t *testing.T) {
 			"As for the function"},
 		{"topic", "gone", func(f *Facts) { f.Topic = Absent[Topic]() }, Fail, "nobody is told", "TopicArn"},
 		{"topic", "FIFO", func(f *Facts) { f.Topic = Given(Topic{ARN: "t.fifo", FIFO: true}) }, Warn, "alarms cannot publish", "standard topic"},
+		{"topic", "shut to alarms", func(f *Facts) { f.Topic.Value.Policy = `{"Statement":[]}` }, Warn, "alarms ring unheard", "sns:Publish"},
+		{"topic", "shut to alarms that there are not", func(f *Facts) {
+			f.Topic.Value.Policy, f.Deployment.Parameters["Alarms"] = `{"Statement":[]}`, "DISABLED"
+		}, OK, "topic", ""},
+		{"topic", "SNS's own policy", func(f *Facts) {
+			f.Topic.Value.Policy = `{"Statement":[{"Effect":"Allow","Principal":{"AWS":"*"},"Action":["SNS:Publish","SNS:Subscribe"],
+				"Condition":{"StringEquals":{"AWS:SourceOwner":"123456789012"}}}]}`
+		}, OK, "topic", ""},
+		{"topic", "for alarms", func(f *Facts) {
+			f.Topic.Value.Policy = `{"Statement":[{"Effect":"Allow","Principal":{"Service":"cloudwatch.amazonaws.com"},"Action":"sns:Publish"}]}`
+		}, OK, "topic", ""},
 		{"subscriptions", "none", func(f *Facts) { f.Subscriptions = Given[[]Subscription](nil) }, Warn, "nobody is subscribed",
 			"aws sns subscribe"},
 		{"subscriptions", "no topic", func(f *Facts) { f.Subscriptions = Absent[[]Subscription]() }, Fail, "no topic", ""},

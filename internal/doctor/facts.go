@@ -121,9 +121,10 @@ type Decision struct {
 
 // Topic is the SNS topic.
 type Topic struct {
-	ARN   string
-	FIFO  bool
-	KeyID string
+	ARN    string
+	FIFO   bool
+	KeyID  string
+	Policy string // JSON; "" where SNS does not tell it
 }
 
 // Subscription is one of a topic.

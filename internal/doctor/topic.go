@@ -9,7 +9,7 @@ func topicChecks() []Check {
 	const group = "Who is told"
 	return []Check{
 		{
-			"topic", group, "The SNS topic exists; what follows where it is FIFO.",
+			"topic", group, "The SNS topic exists, and its policy lets alarms publish; what follows where it is FIFO.",
 			"Set TopicArn to a topic of this Region, or to nothing so that the stack makes one, and deploy again.", lookAtTopic,
 		},
 		{
@@ -41,6 +41,12 @@ func lookAtTopic(f Facts) Finding {
 	if topic.FIFO {
 		return warn("%s is FIFO: alarms cannot publish to it, and only SQS queues can be subscribed", topic.ARN).
 			do("Watch the alarms by other means (`make status`, the dashboard), or set TopicArn to a standard topic.")
+	}
+	if policy, err := parsePolicy(topic.Policy); err == nil && f.Deployment.Parameters["Alarms"] != "DISABLED" {
+		if alarms, _ := policy.letsService("cloudwatch.amazonaws.com", "sns:Publish"); !alarms {
+			return warn("%s; its policy lets no alarm publish: alarms ring unheard", topic.ARN).
+				do("Let the topic's policy allow sns:Publish to cloudwatch.amazonaws.com, as that of the stack's own topic does.")
+		}
 	}
 	return ok("%s", topic.ARN)
 }
