@@ -10,13 +10,15 @@ import (
 
 	"appstream-ami-exporter/internal/config"
 	"appstream-ami-exporter/internal/handler"
+	"appstream-ami-exporter/internal/keepconfig"
 	"appstream-ami-exporter/internal/trigger"
 )
 
 func TestConfiguration(t *testing.T) {
 	page := read(t, "docs", "CONFIGURATION.md")
 	page = generated(t, page, "template.yaml: parameters", parameters(t))
-	page = generated(t, page, "internal/config: environment", environment(t))
+	page = generated(t, page, "internal/config: environment", environment(t, "ExportFunction", config.Variables()))
+	page = generated(t, page, "internal/keepconfig: environment", environment(t, "KeeperFunction", keepconfig.Variables()))
 	page = generated(t, page, "template.yaml: outputs", outputs(t))
 	same(t, page, "docs", "CONFIGURATION.md")
 }
@@ -53,14 +55,14 @@ func parameters(t *testing.T) string {
 	return text.String()
 }
 
-// environment is a table of the variables and where the template takes them from.
-func environment(t *testing.T) string {
+// environment is a table of a function's variables and where the template takes them from.
+func environment(t *testing.T, function string, read []config.Variable) string {
 	parsed := readTemplate(t)
-	variables := parsed.Resources["ExportFunction"].Properties["Environment"].(map[string]any)["Variables"].(map[string]any)
+	variables := parsed.Resources[function].Properties["Environment"].(map[string]any)["Variables"].(map[string]any)
 	var text strings.Builder
 	text.WriteString("| variable | default | allowed | parameter |\n|---|---|---|---|\n")
 	known := map[string]bool{}
-	for _, variable := range config.Variables() {
+	for _, variable := range read {
 		known[variable.Name] = true
 		from := variables[variable.Name]
 		if choice, ok := from.([]any); ok { // !If: the parameter, or what the stack makes

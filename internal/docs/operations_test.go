@@ -67,7 +67,29 @@ func TestLogMessages(t *testing.T) {
 		written[string(decision)] = "INFO" // of logDecision
 	}
 	written[string(export.Reject)] = "ERROR"
-	for _, file := range sources(t) {
+	addLogged(t, written, sources(t))
+	sameMessages(t, written, "Log messages")
+}
+
+// The keeper has a log of its own. The sentences that its method fail logs are told apart by themselves.
+func TestKeeperLogMessages(t *testing.T) {
+	var files []string
+	for _, pattern := range []string{"cmd/keeper/*.go", "internal/keep/*.go", "internal/keepaws/*.go"} {
+		found, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(pattern)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
+	}
+	written := map[string]string{}
+	addLogged(t, written, slices.DeleteFunc(files, func(file string) bool { return strings.HasSuffix(file, "_test.go") }))
+	sameMessages(t, written, "Log messages of the keeper")
+}
+
+// addLogged finds the messages that files log, with their levels.
+func addLogged(t *testing.T, written map[string]string, files []string) {
+	t.Helper()
+	for _, file := range files {
 		ast.Inspect(parse(t, file), func(node ast.Node) bool {
 			call, ok := node.(*ast.CallExpr)
 			if !ok {
@@ -90,8 +112,18 @@ func TestLogMessages(t *testing.T) {
 			return true
 		})
 	}
+}
+
+// sameMessages compares what is logged with what the section of OPERATIONS explains.
+func sameMessages(t *testing.T, written map[string]string, heading string) {
+	t.Helper()
+	_, section, found := strings.Cut(read(t, "docs", "OPERATIONS.md"), "\n## "+heading+"\n")
+	if !found {
+		t.Fatalf("OPERATIONS has no section %q", heading)
+	}
+	section, _, _ = strings.Cut(section, "\n## ")
 	explained := map[string]string{}
-	for _, match := range row.FindAllStringSubmatch(read(t, "docs", "OPERATIONS.md"), -1) {
+	for _, match := range row.FindAllStringSubmatch(section, -1) {
 		for message := range strings.SplitSeq(match[1], "`, `") {
 			explained[strings.Trim(message, "`")] = match[2]
 		}
