@@ -33,8 +33,8 @@ export_flags = -buildvcs=false -trimpath -tags lambda.norpc -ldflags "-s -w -bui
 # The race detector needs a C compiler on Linux.
 race := $(shell if command -v "$${CC:-cc}" >/dev/null 2>&1 || command -v gcc >/dev/null 2>&1; then echo -race; fi)
 
-# Go stops the tests of a package after ten minutes. The longest take four under the race detector on two free cores; a machine
-# that does other things as well must not turn that into a failure.
+# Go stops the tests of a package after ten minutes. The longest take two on two free cores; a machine that does other things as well
+# must not turn that into a failure.
 timeout := 30m
 
 .PHONY: help
@@ -55,16 +55,33 @@ local: ## Keep a local AWS open, to try the commands below; IMAGES=<how many>, L
 	@$(MAKE) --no-print-directory build/bootstrap
 	@go run ./cmd/local -listen "127.0.0.1:$${PORT:-4577}" $(if $(IMAGES),-images "$$IMAGES") $(if $(LIMIT),-limit "$$LIMIT") $(if $(SPEED),-speed "$$SPEED")
 
-# What imports the SDK's client of EC2, which takes a minute to compile on two cores and twice that for the race detector.
-unraced := cmd/doctor|cmd/keeper|internal/keepaws|internal/localaws/wire|internal/reliability/keeping
+# What decides and words: it needs no process, no network and no other program. The years of the keeper alone take longer than the rest.
+pure := ./internal/config ./internal/console ./internal/deployed ./internal/doctor ./internal/export ./internal/handler ./internal/keep \
+	./internal/keepconfig ./internal/localaws/eventpattern ./internal/localaws/template ./internal/metrics ./internal/notify/... \
+	./internal/safelog ./internal/stack ./internal/tags ./internal/terminal ./internal/trigger/... ./internal/work
+
+.PHONY: quick
+quick: ## Run the tests of all that is pure, in seconds: what one runs while writing
+	go test -skip 'TestYears$$' $(pure)
+
+# What does several things at the same time. Elsewhere the race detector finds nothing and takes five times as long: that is pure, or it
+# starts other processes, or its world lets all calls to AWS pass one by one. `make race` has it look there as well.
+concurrent := ./cmd/exporter ./internal/awsclient ./internal/export ./internal/handler ./internal/metrics ./internal/localaws/appstream \
+	./internal/localaws/gateway ./internal/localaws/lambda ./internal/localaws/queues
 
 .PHONY: test
 test: ## Run all tests
 	@if [ -z "$(race)" ]; then echo "NOTE: no C compiler here, so the race detector is OFF"; fi
-	go test -timeout $(timeout) $(race) $$(go list ./... | grep -vE '/($(unraced))$$')
-	@# What is too much work under the race detector.
-	go test -timeout $(timeout) $$(go list ./... | grep -E '/($(unraced))$$')
-	$(if $(race),go test -timeout $(timeout) -run 'TestSimulation$$|TestHugeSweep' ./internal/reliability)
+	go test -timeout $(timeout) $(race) $(concurrent)
+	go test -timeout $(timeout) $$(go list ./... | grep -vxF "$$(go list $(concurrent))")
+
+# What imports the SDK's client of EC2, which takes a minute to compile on two cores and twice that for the race detector.
+unraced := cmd/doctor|cmd/keeper|internal/keepaws|internal/localaws/wire|internal/reliability/keeping
+
+.PHONY: race
+race: ## Run the tests under the race detector, all but those of what holds the SDK's client of EC2: half an hour
+	@[ -n "$(race)" ] || { echo "The race detector needs a C compiler." >&2; exit 1; }
+	go test -timeout 2h $(race) $$(go list ./... | grep -vE '/($(unraced))$$')
 
 .PHONY: soak
 soak: ## Simulate NIGHTS (default 100,000) nights of random misfortune

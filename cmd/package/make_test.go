@@ -1,9 +1,12 @@
 package main
 
 import (
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -215,4 +218,35 @@ func TestDeployRefuses(t *testing.T) {
 	}
 	output, err = run("PATH="+os.Getenv("PATH"), "AWS_REGION=eu-west-1")
 	refused("no SAM", "Install AWS SAM", output, err)
+}
+
+// The race detector looks at whatever does several things at the same time, also at what begins to.
+func TestWhatIsConcurrentIsRaced(t *testing.T) {
+	t.Parallel()
+	root := localtest.Root(t)
+	_, list, found := strings.Cut(string(read(t, root, "Makefile")), "\nconcurrent := ")
+	list, _, ends := strings.Cut(list, "\n\n")
+	if !found || !ends {
+		t.Fatal("the Makefile does not say what is concurrent")
+	}
+	raced := strings.Fields(strings.ReplaceAll(list, "\\\n", " "))
+	const costs = "has to be compiled with the SDK's client of EC2, which takes minutes; make race leaves it out as well"
+	unraced := map[string]string{"./cmd/doctor": costs, "./cmd/local": "is shown to people and starts the process; make race has it"}
+	concurrent := regexp.MustCompile(`(?m)^[^/\n]*(\bgo (func|[\w.]+)\(|\.Go\()`)
+	for _, top := range []string{"cmd", "internal"} {
+		err := filepath.WalkDir(filepath.Join(root, top), func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			directory, err := filepath.Rel(root, filepath.Dir(path))
+			name := "./" + filepath.ToSlash(directory)
+			if _, known := unraced[name]; !known && !slices.Contains(raced, name) && concurrent.Match(read(t, path)) {
+				t.Errorf("%s starts goroutines, and the Makefile's list of what is concurrent lacks %s", filepath.Base(path), name)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 }

@@ -50,6 +50,7 @@ func TestKindsOfBlocks(t *testing.T) {
 
 // elsewhere are commands that are run, but not here.
 var elsewhere = map[string]string{
+	"make quick":                      "its tests are run beside these",
 	"make test":                       "these tests are part of it",
 	"make check":                      ".ci/run runs it after the tests",
 	"go test ./internal/docs -update": "these are the tests",
