@@ -173,7 +173,7 @@ func TestClocksThatJump(t *testing.T) {
 	})
 }
 
-// TestClockBehindAtTheLastReceive has no negative waits be told.
+// TestClockBehindAtTheLastReceive has no negative waits be told. A message comes to its last receive only where it cannot be renewed.
 func TestClockBehindAtTheLastReceive(t *testing.T) {
 	begun := time.Time{}
 	options := worldOptions{variables: map[string]string{"MAX_RECEIVE_COUNT": "10"}, skew: func() time.Duration {
@@ -182,6 +182,12 @@ func TestClockBehindAtTheLastReceive(t *testing.T) {
 		}
 		return 0
 	}}
+	options.fault = func(call gateway.Call) gateway.Effect {
+		if call.Action == "SendMessage" && time.Since(begun) > time.Minute {
+			return gateway.Effect{Kind: gateway.Refuse, Code: "InternalError", Status: 500}
+		}
+		return gateway.Effect{}
+	}
 	inWorld(t, options, func(t *testing.T, w *world) {
 		begun = time.Now()
 		w.work.MaxReceiveCount = 10
