@@ -183,6 +183,10 @@ night: build/exporter ## Show what a nightly run would do now, ask, and start on
 status: build/exporter ## Show what runs, what has ended and what waits; WATCH=1 shows it again and again
 	@$(exporter) $(if $(WATCH),-watch) status
 
+.PHONY: keep
+keep: build/exporter ## Show what becomes of each AMI that was exported, in each Region, and why
+	@$(exporter) keep
+
 .PHONY: replay
 replay: build/exporter ## Send the triggers in the failed-events queue to the function again
 	@$(exporter) replay

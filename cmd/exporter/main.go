@@ -1,5 +1,5 @@
-// Command exporter shows and starts exports of a deployed stack, from a terminal: `make plan`, `make export`, `make status` and
-// `make replay` run it. It calls AWS with the credentials of whoever sits there and is never deployed itself.
+// Command exporter shows and starts exports of a deployed stack, from a terminal: `make plan`, `make export`, `make status`,
+// `make replay` and `make keep` run it. It calls AWS with the credentials of whoever sits there and is never deployed itself.
 package main
 
 import (
@@ -25,13 +25,14 @@ func main() {
 	os.Exit(terminal.Exit(os.Stderr, "exporter", run(ctx, os.Args[1:], os.Stdin, os.Stdout, time.Now)))
 }
 
-const usage = `usage: exporter [flags] plan|export|night|status|replay [flags]
+const usage = `usage: exporter [flags] plan|export|night|status|replay|keep [flags]
 
   plan    what a run would do now with the images that the stack selects, or with -images; nothing is started
   export  start the export of -image; with -follow show how it goes on until it ends
   night   show what a nightly run would do now, and start one if that is agreed to
   status  what runs, what has ended, what waits; with -watch again and again
   replay  send the triggers in the failed-events queue to the function again
+  keep    what becomes of each AMI that was exported, and why; nothing is changed
 
 It ends with 0 if all is well, 1 if it has failed itself, and 2 if it has found something that needs a person.
 
@@ -107,6 +108,9 @@ var commands = map[string]func(ctx context.Context, d desk, o options, agreed fu
 	},
 	"replay": func(ctx context.Context, d desk, _ options, _ func(string) bool) (report, error) {
 		return d.replay(ctx)
+	},
+	"keep": func(ctx context.Context, d desk, _ options, _ func(string) bool) (report, error) {
+		return d.keep(ctx)
 	},
 }
 

@@ -81,6 +81,37 @@ func TestPlanScreen(t *testing.T) {
 	}
 }
 
+func TestKeepScreen(t *testing.T) {
+	at := func(day int) time.Time { return time.Date(2026, 11, day, 2, 0, 0, 0, time.UTC) }
+	k := keeping{Stack: stack, reply: deployed.Keeping{
+		Mode: "ON", Keep: "last=2,monthly=12",
+		Regions: []deployed.KeepingRegion{
+			{Region: "eu-west-1", AMIs: []deployed.AMI{
+				{ID: "ami-5", Name: "base-20261124", Family: "base", ExportedAt: at(24), GiB: 200, Fate: "keep", Reason: "last=2: one of the newest"},
+				{ID: "ami-4", Name: "base-20261123", Family: "base", ExportedAt: at(23), GiB: 200, Fate: "retire", Reason: "no rule keeps it", RetireAt: at(30)},
+				{ID: "ami-3", Name: "base-20261122", Family: "base", ExportedAt: at(22), GiB: 200, Fate: "retiring", Reason: "no rule keeps it; it is marked", RetireAt: at(26)},
+				{ID: "ami-2", Name: "base-20261121", Family: "base", ExportedAt: at(21), GiB: 200, Fate: "due", Reason: "no rule keeps it, and its time has come", RetireAt: at(24)},
+				{
+					ID: "ami-6", Name: "office-20261124", Family: "office", ExportedAt: at(24), GiB: 501, Fate: "keep", Reason: "last=2: one of the newest",
+					Obstacles: []string{"it is encrypted", "its volume has 501 GiB, and at most 500 can be imported"},
+				},
+				{ID: "ami-1", Name: "old", GiB: 100, Fate: "left", Reason: "nothing proves that it is a finished export: it has no tag appstream-ami-exporter:complete"},
+			}},
+			{Region: "us-east-1", Unread: []string{"its AMIs could not be read: DescribeImages: UnauthorizedOperation: no"}},
+		},
+	}}
+	compare(t, "keep.txt", k)
+	attentive(t, k, "in us-east-1 nothing is retired now")
+	var out bytes.Buffer
+	keeping{Stack: stack, reply: deployed.Keeping{Mode: "PLAN", Regions: []deployed.KeepingRegion{{Region: "eu-west-1"}}}}.show(terminal.NewScreen(&out))
+	for _, part := range []string{"Keep rules: none, so all stay. KeepMode: PLAN.", "Nothing is marked", "No AMI in eu-west-1.", "at most $0 a month"} {
+		if !strings.Contains(out.String(), part) {
+			t.Errorf("without rules and AMIs %q is not said:\n%s", part, out.String())
+		}
+	}
+	attentive(t, keeping{}, "")
+}
+
 func TestExportScreen(t *testing.T) {
 	tests := map[string]struct {
 		e            exported
@@ -160,6 +191,7 @@ func TestStatusScreen(t *testing.T) {
 			{Name: "failed events", Messages: 3, busy: "triggers that came to nothing: see docs/OPERATIONS.md", trouble: true},
 		},
 		Alarms: alarms{Count: 2, Ringing: []alarm{{Name: "exporter-FailedAlarm-1", What: "Exports failed", Since: at("2026-11-24 02:26")}}},
+		Keeper: "exporter-KeeperFunction-1",
 	}
 	compare(t, "status.txt", s)
 	attentive(t, s, "this needs somebody: 1 ringing alarm, 3 in dead letters, 3 in failed events")

@@ -30,6 +30,7 @@ type state struct {
 	ToExport  []deployed.Entry `json:"toExport"`
 	Queues    []queue          `json:"queues"`
 	Alarms    alarms           `json:"alarms"`
+	Keeper    string           `json:"keeper,omitempty"` // the name of its function, where the stack has one
 	Unknown   unknowns         `json:"unknown,omitempty"`
 }
 
@@ -46,7 +47,7 @@ func (u unknowns) MarshalJSON() ([]byte, error) {
 
 // status asks for all parts at once. One that cannot be read says why, and the others are shown all the same.
 func (d desk) status(ctx context.Context) (report, error) {
-	s := state{Stack: d.stack, Time: d.now().UTC(), Unknown: unknowns{}}
+	s := state{Stack: d.stack, Time: d.now().UTC(), Keeper: d.stack.Outputs["KeeperFunctionName"], Unknown: unknowns{}}
 	parts := map[string]func() error{
 		"lastNight": func() (err error) { s.LastNight, err = d.lastNight(ctx, s.Time); return err },
 		"tasks": func() error {
@@ -118,6 +119,9 @@ func (s state) show(w terminal.Screen) {
 	w.Section("Images still to be exported", toExportRows(s.ToExport), "none", s.Unknown["toExport"])
 	w.Section("Queues", queueRows(w, s.Queues), "", s.Unknown["queues"])
 	w.Section("Alarms", s.Alarms.rows(w), s.Alarms.none(), s.Unknown["alarms"])
+	if s.Keeper != "" {
+		w.Line("The keeper looks after the AMIs: `make keep` shows what becomes of each.")
+	}
 }
 
 func (s state) attention() error {

@@ -308,18 +308,29 @@ func (p *pass) lastLook(ctx context.Context, region *RegionPlan, d *Decision) (b
 			facts.Pointers[name] = pointer
 		}
 	}
-	for _, again := range MakePlan(p.Config, now).Regions {
-		if again.Region != region.Region {
-			continue
-		}
-		sameKept := slices.EqualFunc(again.Kept[d.Family.Key], region.Kept[d.Family.Key], func(a, b *Decision) bool { return a.AMI.ID == b.AMI.ID })
-		due := func(other *Decision) bool { return other.AMI.ID == d.AMI.ID && other.RetireAt.Equal(d.RetireAt) }
-		if sameKept && slices.ContainsFunc(again.Due, due) {
-			return true, nil
-		}
+	if p.stillDue(MakePlan(p.Config, now), region, d) {
+		return true, nil
 	}
 	p.Log.InfoContext(ctx, "not deregistered: the last look shows something else", "ami", d.AMI.ID, "region", d.Region)
 	return false, nil
+}
+
+// stillDue tells whether a new plan deregisters the AMI as well, keeps the same ones in its place, and counts on the same copies:
+// those are what was read again.
+func (p *pass) stillDue(again Plan, region *RegionPlan, d *Decision) bool {
+	same := func(a, b *Decision) bool { return a != nil && b != nil && a.AMI.ID == b.AMI.ID }
+	for i, r := range again.Regions {
+		switch {
+		case r.Region == region.Region:
+			due := func(other *Decision) bool { return same(other, d) && other.RetireAt.Equal(d.RetireAt) }
+			if !slices.ContainsFunc(r.Due, due) || !slices.EqualFunc(r.Kept[d.Family.Key], region.Kept[d.Family.Key], same) {
+				return false
+			}
+		case region.Region == p.Config.Home && !same(newestIn(r, d.Family), newestIn(p.plan.Regions[i], d.Family)):
+			return false
+		}
+	}
+	return true
 }
 
 // newestIn is the newest AMI of a family that others can be led to in a Region.

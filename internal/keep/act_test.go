@@ -143,6 +143,105 @@ func TestKill(t *testing.T) {
 	t.Logf("a pass has up to %d calls", most)
 }
 
+// An AMI that was deprecated by a pass that died before it could mark it is not taken for one that a person deprecated: the grace
+// begins anew.
+func TestHalfMarked(t *testing.T) {
+	w := calm()
+	w.config.CopyRegions = nil
+	for range 3 {
+		w.export("base", w.now.Add(-time.Hour))
+		w.now = w.now.Add(day)
+		if _, err := w.pass(); err != nil {
+			t.Error(err)
+		}
+	}
+	w.export("base", w.now.Add(-time.Hour))
+	w.now = w.now.Add(time.Hour)
+	deprecated := false
+	w.fault = func(call string) fault {
+		if deprecated {
+			return outage
+		}
+		deprecated = call == "EnableImageDeprecation"
+		return none
+	}
+	_, _ = w.pass()
+	w.fault = nil
+	half := slices.DeleteFunc(slices.Clone(w.region(home).amis), func(a *ami) bool { return a.DeprecationTime.IsZero() || a.Tags[tags.RetireAt] != "" })
+	if len(half) != 1 {
+		t.Fatalf("%d AMIs are deprecated and not marked", len(half))
+	}
+	for range 6 {
+		w.night(t)
+	}
+	w.check(t)
+	if half[0].gone.IsZero() || w.types()["AmisKeptByHand"] > 0 {
+		t.Errorf("it is gone: %v; told was %v", !half[0].gone.IsZero(), w.types())
+	}
+}
+
+// What happens between the plan and the deregistration is seen by the last look.
+func TestLastLook(t *testing.T) {
+	for name, happens := range map[string]func(w *world, r *region, due *ami){
+		"an instance": func(_ *world, _ *region, due *ami) { due.references = []string{"ec2:Instance i-1"} },
+		"a share":     func(_ *world, _ *region, due *ami) { due.shared = []string{"210987654321"} },
+		"a shared snapshot": func(_ *world, r *region, due *ami) {
+			r.snapshots[due.SnapshotIDs()[0]].shared = []string{"210987654321"}
+		},
+		"a launch":          func(w *world, _ *region, due *ami) { due.LastLaunchedTime = w.now },
+		"the tag :keep":     func(_ *world, _ *region, due *ami) { due.Tags = with(due.Tags, tags.Keep, "") },
+		"no tag :retire-at": func(_ *world, _ *region, due *ami) { due.Tags = mapWithout(due.Tags, tags.RetireAt) },
+		"no stack":          func(_ *world, _ *region, due *ami) { due.Tags = mapWithout(due.Tags, tags.Stack) },
+		"no deprecation":    func(_ *world, _ *region, due *ami) { due.DeprecationTime = time.Time{} },
+		"another deprecation": func(w *world, _ *region, due *ami) {
+			due.DeprecationTime, due.byPerson = w.now.Add(day), true
+		},
+		"protection":     func(_ *world, _ *region, due *ami) { due.DeregistrationProtection = keep.ProtectionWithoutCooldown },
+		"disabled":       func(_ *world, _ *region, due *ami) { due.State = keep.StateDisabled },
+		"a pointer":      func(_ *world, r *region, due *ami) { r.parameters["/amis/base"].Value = due.ID },
+		"fewer are left": func(_ *world, r *region, due *ami) { r.find(r.members("image:base")[0].ID).State = keep.StateDisabled },
+		"it is gone":     func(w *world, _ *region, due *ami) { due.gone = w.now },
+		"no newer copy": func(w *world, _ *region, _ *ami) {
+			for _, a := range w.region(abroad).amis {
+				a.State = keep.StateDisabled
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := calm()
+			for range 6 {
+				w.night(t)
+			}
+			r := w.region(home)
+			w.now = time.Date(w.now.Year(), w.now.Month(), w.now.Day()+1, 0, 5, 0, 0, time.UTC)
+			var due *ami
+			for _, a := range r.amis {
+				if a.gone.IsZero() && a.Tags[tags.RetireAt] != "" && !a.DeprecationTime.After(w.now) {
+					due = a
+				}
+			}
+			if due == nil {
+				t.Fatal("nothing is due")
+			}
+			w.onLastLook = func() {
+				w.onLastLook = nil
+				happens(w, r, due)
+			}
+			_, _ = w.pass()
+			w.check(t)
+			if due.byKeeper {
+				t.Error("it was deregistered")
+			}
+		})
+	}
+}
+
+func with(tagged map[string]string, key, value string) map[string]string {
+	changed := maps.Clone(tagged)
+	changed[key] = value
+	return changed
+}
+
 // Whatever the fence answers but a refusal for lack of rights, nothing is deregistered, and that is told once.
 func TestFence(t *testing.T) {
 	for name, open := range map[string]func(w *world){
@@ -365,6 +464,26 @@ func TestNobodyHears(t *testing.T) {
 		}
 		if stopped := w.types()["RetirementStopped"] > 0; stopped != own {
 			t.Errorf("with a topic of its own (%v) it was told that retirement is stopped: %v", own, stopped)
+		}
+	}
+}
+
+// What cannot be told is not marked.
+func TestNotTold(t *testing.T) {
+	for _, what := range []fault{throttled, outage, refused, denied} {
+		w := calm()
+		w.config.CopyRegions = nil
+		w.fault = faultOf("Publish", what)
+		for range 6 {
+			w.export("base", w.now.Add(-time.Hour))
+			w.now = w.now.Add(day)
+			_, _ = w.pass()
+		}
+		w.check(t)
+		for _, a := range w.region(home).amis {
+			if a.Tags[tags.RetireAt] != "" || !a.DeprecationTime.IsZero() {
+				t.Errorf("%s is marked: %v, %s", a.ID, a.Tags, a.DeprecationTime)
+			}
 		}
 	}
 }

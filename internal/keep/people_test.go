@@ -39,7 +39,10 @@ func (w *world) meddleWith(what int) {
 	if a == nil {
 		return
 	}
-	untag := func(key string) { a.Tags = mapWithout(a.Tags, key) }
+	untag := func(key string) {
+		a.Tags = mapWithout(a.Tags, key)
+		a.uncounted = a.uncounted || key == tags.Copies
+	}
 	tag := func(key, value string) {
 		a.Tags = maps.Clone(a.Tags)
 		a.Tags[key] = value

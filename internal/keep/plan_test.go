@@ -435,3 +435,22 @@ func TestNameClash(t *testing.T) {
 		t.Errorf("without the clash there are %d copies and %d pointers", len(plan.Regions[1].Copies), len(plan.Regions[0].Pointers))
 	}
 }
+
+// No day retires more of a family than RetireAtMost: the oldest first, the others on the days after.
+func TestRetireAtMost(t *testing.T) {
+	c, f := estate()
+	c.CopyRegions, c.RetireAtMost, c.Keep.Last, f.Regions = nil, 2, 1, f.Regions[:1]
+	f.Regions[0].AMIs = slices.Clone(f.Regions[0].AMIs)
+	for i := range f.Regions[0].AMIs {
+		a := &f.Regions[0].AMIs[i]
+		delete(a.Tags, tags.RetireAt)
+		a.DeprecationTime = time.Time{}
+	}
+	markAMI(c, &f.Regions[0].AMIs[3], time.Date(2026, 12, 11, 0, 0, 0, 0, time.UTC)) // one is there
+	plan := keep.MakePlan(c, f)
+	for night, day := range []int{11, 12, 12, 11} {
+		if at := decision(t, plan, home, id(home, night)).RetireAt; at.Day() != day {
+			t.Errorf("the AMI of night %d is retired on %s, want the %d.", night, at, day)
+		}
+	}
+}
