@@ -371,31 +371,34 @@ func TestReplay(t *testing.T) {
 
 // A night is started only if somebody has seen what it would do, and agrees.
 func TestNight(t *testing.T) {
-	account := local(t)
-	for _, test := range []struct {
+	for title, test := range map[string]struct {
 		answer string
 		args   []string
+		says   []string
 		starts bool
-	}{{"", nil, false}, {"n\n", nil, false}, {"Y\n", nil, true}, {"", []string{"-yes", "-json"}, true}} {
-		var out bytes.Buffer
-		if err := run(t.Context(), append([]string{"night"}, test.args...), strings.NewReader(test.answer), &out, time.Now); err != nil {
-			t.Fatal(err)
-		}
-		if err := account.Function.Wait(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		if started := len(account.AppStream.Tasks()) > 0; started != test.starts {
-			t.Errorf("%q: it is started: %t", test.answer, started)
-		}
-		if test.args == nil {
-			has(t, out.String(), "2 would be exported", map[bool]string{true: "Started. `make status`", false: "Not started."}[test.starts])
-		} else {
-			has(t, out.String(), `"started": true`, `"reply": {`)
-		}
-		account.AppStream.ForgetTasks()
-		if test.starts && !strings.Contains(mustShow(t, "status"), "ago: 4 images, ") {
-			t.Error("the status does not show the night")
-		}
+	}{
+		"nobody is there": {"", nil, []string{"2 would be exported", "Not started."}, false},
+		"no":              {"n\n", nil, []string{"2 would be exported", "Not started."}, false},
+		"yes":             {"Y\n", nil, []string{"2 would be exported", "Started. `make status`"}, true},
+		"not asked":       {"", []string{"-yes", "-json"}, []string{`"started": true`, `"reply": {`}, true},
+	} {
+		t.Run(title, func(t *testing.T) {
+			account := local(t)
+			var out bytes.Buffer
+			if err := run(t.Context(), append([]string{"night"}, test.args...), strings.NewReader(test.answer), &out, time.Now); err != nil {
+				t.Fatal(err)
+			}
+			has(t, out.String(), test.says...)
+			if err := account.Function.Wait(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if started := len(account.AppStream.Tasks()) > 0; started != test.starts {
+				t.Errorf("it is started: %t", started)
+			}
+			if test.starts {
+				has(t, mustShow(t, "status"), "ago: 4 images, 2 started")
+			}
+		})
 	}
 }
 

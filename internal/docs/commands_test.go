@@ -108,6 +108,7 @@ fi
 case $said in
 *"(UnknownOperationException)"* | *"(InvalidAction)"*) ;; # not played
 *"Stack with id appstream-ami-exporter-key does not exist"*) ;; # its deployment has a stand-in
+*"The AMI ami-0123456789abcdef0 was not found"*) ;; # it is an example
 *) echo "aws $*: $said" >&2; exit 1 ;;
 esac
 said=$(` + aws + ` "$@" --endpoint-url http://127.0.0.1:9 2>&1)
