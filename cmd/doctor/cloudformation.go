@@ -22,7 +22,7 @@ func (c clients) deployment(ctx context.Context, name, region string) (doctor.De
 }
 
 // resources are what CloudFormation has made, by their logical ids.
-func (c clients) resources(ctx context.Context, stack string) doctor.Answer[map[string]deployed.Resource] {
+func (c clients) resources(ctx context.Context, stack string) resourcesAnswer {
 	resources, err := deployed.Resources(ctx, c.stacks, stack)
 	return answer(resources, err, "cloudformation:ListStackResources")
 }

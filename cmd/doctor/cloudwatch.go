@@ -10,10 +10,13 @@ import (
 )
 
 // alarmStates are the alarms among the resources of the stack.
-func (c clients) alarmStates(ctx context.Context, resources map[string]deployed.Resource) doctor.Answer[[]doctor.Alarm] {
-	found, err := deployed.Alarms(ctx, c.alarms, resources)
+func (c clients) alarmStates(ctx context.Context, resources resourcesAnswer) doctor.Answer[[]doctor.Alarm] {
+	if !resources.There() {
+		return doctor.Without[[]doctor.Alarm](resources)
+	}
+	found, err := deployed.Alarms(ctx, c.alarms, resources.Value)
 	ids := map[string]string{} // logical, by name
-	for id, resource := range resources {
+	for id, resource := range resources.Value {
 		ids[resource.PhysicalID] = id
 	}
 	alarms := []doctor.Alarm{}

@@ -49,9 +49,9 @@ func (c clients) facts(ctx context.Context, d doctor.Deployment, now time.Time) 
 		},
 		func() { f.FunctionRights = c.rights(ctx, d.Outputs["FunctionRole"], d.FunctionRights()) },
 		func() {
-			if role := physical(resources, scheduleRole); role != "" {
-				f.ScheduleRights = c.rights(ctx, d.RoleARN(role), d.ScheduleRights())
-			}
+			f.ScheduleRights = of(resources, scheduleRole, func(role string) doctor.Answer[[]doctor.Decision] {
+				return c.rights(ctx, d.RoleARN(role), d.ScheduleRights())
+			})
 		},
 		func() {
 			f.Topic = c.topic(ctx, d.Outputs["Topic"])
@@ -68,14 +68,10 @@ func (c clients) facts(ctx context.Context, d doctor.Deployment, now time.Time) 
 			}
 		},
 		func() {
-			if rule := physical(resources, imageEvents); rule != "" {
-				f.Rule = c.rule(ctx, rule)
-			}
+			f.Rule = of(resources, imageEvents, func(name string) doctor.Answer[doctor.Rule] { return c.rule(ctx, name) })
 		},
 		func() {
-			if schedule := physical(resources, nightly); schedule != "" {
-				f.Schedule = c.schedule(ctx, schedule)
-			}
+			f.Schedule = of(resources, nightly, func(name string) doctor.Answer[doctor.Schedule] { return c.schedule(ctx, name) })
 		},
 		func() { f.Trails = c.loggingTrails(ctx, d.Region) },
 		func() { f.Keeper = c.keeper(ctx, resources) },
@@ -84,11 +80,7 @@ func (c clients) facts(ctx context.Context, d doctor.Deployment, now time.Time) 
 		func() { f.Work = c.queue(ctx, d.Outputs["WorkQueueUrl"]) },
 		func() { f.DeadLetters, f.DeadReasons = c.lost(ctx, d.Outputs["DeadLetterQueueUrl"], deadReason) },
 		func() { f.FailedEvents, f.FailedReasons = c.lost(ctx, d.Outputs["FailedEventsQueueUrl"], failedReason) },
-		func() {
-			if resources.There() {
-				f.Alarms = c.alarmStates(ctx, resources.Value)
-			}
-		},
+		func() { f.Alarms = c.alarmStates(ctx, resources) },
 	} {
 		wait.Go(ask)
 	}
@@ -97,24 +89,26 @@ func (c clients) facts(ctx context.Context, d doctor.Deployment, now time.Time) 
 }
 
 // keeper is the function that looks after the AMIs, where the stack has one.
-func (c clients) keeper(ctx context.Context, resources doctor.Answer[map[string]deployed.Resource]) doctor.Answer[doctor.Keeper] {
-	name := physical(resources, keeperFunction)
-	switch {
-	case !resources.There():
-		return doctor.Answer[doctor.Keeper]{}
-	case name == "":
+func (c clients) keeper(ctx context.Context, resources resourcesAnswer) doctor.Answer[doctor.Keeper] {
+	if resources.There() && resources.Value[keeperFunction].PhysicalID == "" {
 		return doctor.Absent[doctor.Keeper]()
 	}
-	k := doctor.Keeper{Function: c.function(ctx, name)}
-	if schedule := physical(resources, keeperHourly); schedule != "" {
-		k.Schedule = c.schedule(ctx, schedule)
-	}
-	return doctor.Given(k)
+	return of(resources, keeperFunction, func(name string) doctor.Answer[doctor.Keeper] {
+		return doctor.Given(doctor.Keeper{Function: c.function(ctx, name), Schedule: of(resources, keeperHourly,
+			func(name string) doctor.Answer[doctor.Schedule] { return c.schedule(ctx, name) })})
+	})
 }
 
-// physical is the physical id of a resource, "" where it is not known or there is none.
-func physical(resources doctor.Answer[map[string]deployed.Resource], id string) string {
-	return resources.Value[id].PhysicalID
+// resourcesAnswer are the resources of the stack, as far as they are known.
+type resourcesAnswer = doctor.Answer[map[string]deployed.Resource]
+
+// of asks about a resource by its physical id. Where that is not known, the answer says why.
+func of[T any](resources resourcesAnswer, id string, ask func(physicalID string) doctor.Answer[T]) doctor.Answer[T] {
+	name := resources.Value[id].PhysicalID
+	if name == "" {
+		return doctor.Without[T](resources)
+	}
+	return ask(name)
 }
 
 // answer is what became of a call. action is what IAM calls the permission that it needs, absent are the codes with which the

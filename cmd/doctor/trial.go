@@ -228,7 +228,7 @@ func (t tester) lookAtAMI(ctx context.Context, task string, seen *doctor.Trial) 
 			failures++
 		}
 		if seen.Available.There() || failures == blindLooks || t.now().Sub(since) > availableLimit || t.pause(ctx, lookEvery) != nil {
-			seen.Snapshots = doctor.Answer[[]doctor.Snapshot]{}
+			seen.Snapshots = doctor.Without[[]doctor.Snapshot](ami)
 			if ami.There() {
 				seen.Snapshots = t.snapshots(asking, snapshots)
 			}

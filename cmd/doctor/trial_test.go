@@ -330,7 +330,7 @@ func TestWaitingBrokenOff(t *testing.T) {
 			t.Error(err)
 		}
 		has(t, screen, "Is the AMI available when its task is COMPLETED?** Not known: your rights do not allow ec2:DescribeImages.",
-			"Do the AMI's snapshots have them?** Not known")
+			"Do the AMI's snapshots have them?** Not known: your rights do not allow ec2:DescribeImages.")
 	})
 }
 

@@ -22,6 +22,11 @@ func Denied[T any](action string) Answer[T] { return Answer[T]{denied: action} }
 // Failed is no answer for another reason, which is a sentence without its full stop.
 func Failed[T any](reason string) Answer[T] { return Answer[T]{failed: reason} }
 
+// Without is no answer to a question that could not be asked without the answer to another.
+func Without[T, U any](other Answer[U]) Answer[T] {
+	return Answer[T]{denied: other.denied, failed: other.failed}
+}
+
 // There tells whether AWS answered with a value.
 func (a Answer[T]) There() bool { return a.given && !a.absent }
 
