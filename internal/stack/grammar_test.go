@@ -263,18 +263,29 @@ var pieces = []string{
 	"a", "Z", "0", " ", ",", ", ", "=", "!", "*", "?", "[", "]", "[a-z]", "^", "-", "_", ".", ":", "/", "+", "@", "(", ")", "{", "}",
 	"{image}", `\`, `"`, "'", "#", "&", "–", "é", "日", "\U0001F600", "\t", "\n", "aws:", "AWS:", ",aws:a=b", "appstream-ami-exporter:",
 	",a=b", ",!a",
-	strings.Repeat("a", 101), strings.Repeat("b", 129),
+	strings.Repeat("a", 101), strings.Repeat("b", 129), pairs(34), pairs(35), pairs(49), pairs(50),
+}
+
+// pairs are count short tags.
+func pairs(count int) string {
+	var text strings.Builder
+	for i := range count {
+		fmt.Fprintf(&text, ",k%d=", i)
+	}
+	return text.String()
 }
 
 // mutate puts a piece into the value, takes a character away, or says a part twice.
 func mutate(value string, random *rand.Rand) string {
 	runes := []rune(value)
 	at := random.IntN(len(runes) + 1)
-	switch random.IntN(4) {
+	switch random.IntN(5) {
 	case 0:
 		if at < len(runes) {
 			return string(slices.Delete(runes, at, at+1))
 		}
+	case 2:
+		return value + pieces[len(pieces)-1-random.IntN(4)]
 	case 1:
 		return value + "," + value[:strings.LastIndexByte(value, ',')+1] + value
 	}
