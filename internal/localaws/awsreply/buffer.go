@@ -2,6 +2,7 @@ package awsreply
 
 import (
 	"bytes"
+	"maps"
 	"net/http"
 )
 
@@ -32,9 +33,7 @@ func (b *Buffer) Body() []byte { return b.body.Bytes() }
 
 // CopyTo gives the answer to the caller and returns its status.
 func (b *Buffer) CopyTo(w http.ResponseWriter) int {
-	for name, values := range b.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), b.header)
 	w.WriteHeader(b.status)
 	_, _ = w.Write(b.body.Bytes()) // fails only if the caller has gone
 	return b.status

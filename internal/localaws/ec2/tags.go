@@ -1,6 +1,7 @@
 package ec2
 
 import (
+	"maps"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -69,9 +70,7 @@ func validTags(tags []tag) error {
 // merged returns tags with others set over them.
 func merged(tags map[string]string, set []tag) (map[string]string, error) {
 	after := map[string]string{}
-	for key, value := range tags {
-		after[key] = value
-	}
+	maps.Copy(after, tags)
 	for _, t := range set {
 		after[t.key] = t.value
 	}
@@ -141,9 +140,7 @@ func (r *region) deleteTags(_ time.Time, q *query) (answer, error) {
 	}
 	for _, resource := range resources {
 		after := map[string]string{}
-		for key, value := range resource.tags {
-			after[key] = value
-		}
+		maps.Copy(after, resource.tags)
 		if len(tags) == 0 {
 			clear(after)
 		}

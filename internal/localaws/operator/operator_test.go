@@ -1,6 +1,7 @@
 package operator_test
 
 import (
+	"maps"
 	"net/http/httptest"
 	"strconv"
 	"strings"
@@ -164,9 +165,7 @@ func TestAlarms(t *testing.T) {
 			"Statistic":  "Sum", "Period": "300", "EvaluationPeriods": 1, "Threshold": 1, "ComparisonOperator": "GreaterThanOrEqualToThreshold",
 			"TreatMissingData": "notBreaching",
 		}
-		for key, value := range more {
-			alarm[key] = value
-		}
+		maps.Copy(alarm, more)
 		return alarm
 	}
 	night := map[string]any{

@@ -156,7 +156,7 @@ func writeXML(w *bytes.Buffer, name string, value any) {
 		w.WriteString("<" + name + ">" + v.UTC().Format("2006-01-02T15:04:05.000Z"))
 	default:
 		w.WriteString("<" + name + ">")
-		_ = xml.EscapeText(w, []byte(fmt.Sprint(v))) // writing to memory does not fail
+		_ = xml.EscapeText(w, fmt.Append(nil, v)) // writing to memory does not fail
 	}
 	w.WriteString("</" + name + ">")
 }

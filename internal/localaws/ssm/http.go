@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -147,9 +148,7 @@ func (s *SSM) authorize(region, action, name string, keys map[string][]string) e
 			sent["aws:ResourceTag/"+key] = []string{value}
 		}
 	}
-	for key, values := range keys {
-		sent[key] = values
-	}
+	maps.Copy(sent, keys)
 	arn := s.arn(region, name)
 	if !s.options.Authorize(iam.Request{Action: action, Resource: arn, Keys: sent}) {
 		return refuse("AccessDeniedException", "The role is not authorized to perform: %s on resource: %s", action, arn)
