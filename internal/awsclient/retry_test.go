@@ -70,8 +70,11 @@ func (s *appStream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func task() map[string]any {
-	return map[string]any{"TaskId": taskID, "ImageArn": arn, "AmiName": amiName, "CreatedDate": awsreply.Time(time.Unix(1795399203, 0)), "State": "EXPORTING",
-		"TagSpecifications": map[string]string{"appstream-ami-exporter:trigger-id": nightly}}
+	return map[string]any{
+		"TaskId": taskID, "ImageArn": arn, "AmiName": amiName, "State": "EXPORTING",
+		"CreatedDate":       awsreply.Time(time.Unix(1795399203, 0)),
+		"TagSpecifications": map[string]string{"appstream-ami-exporter:trigger-id": nightly},
+	}
 }
 
 func (s *appStream) made() map[string]int {
