@@ -43,6 +43,7 @@ type Decision struct {
 	Reason    string
 	Awaits    Awaited // with Wait
 	Unread    bool    // with Wait: the image was not looked at in this run
+	Repeated  bool    // with Reject by a sweep: the same was told within a week
 	Hint      string  // with Reject: what an administrator can do
 	Code      string  // with Reject: AppStream's error code, where it refused
 	Message   string  // with Reject: AppStream's own words, where it refused
@@ -147,7 +148,8 @@ func (c *candidate) ownStart() outcome {
 	if own.Completed() && c.tags == nil {
 		return needsTags
 	}
-	if own.Completed() && c.tags[imagetags.AMIName] == imagetags.Marker(own.AMIName) {
+	mark := imagetags.Marker(own.AMIName)
+	if own.Completed() && c.tags[imagetags.AMIName] == mark && c.tags[imagetags.Healed] != mark {
 		c.TaskID = own.ID
 		return c.because(Skip, AlreadyExported) // marked by its watch, which tells the end as well
 	}

@@ -172,6 +172,8 @@ func TestDecide(t *testing.T) {
 			skip("already exported", "task-COMPLETED")},
 		"COMPLETED after a failure": {win(), []Task{failedOnce, exportTask("COMPLETED")}, none,
 			skip("already exported", "task-COMPLETED"), skip("already exported", "task-COMPLETED")},
+		"the own task COMPLETED, marked by a sweep": {win(), []Task{ownCompleted},
+			map[string]string{tags.AMIName: winAMI, tags.Healed: winAMI}, announce(ownCompleted), announce(ownCompleted)},
 		"a task counts while PENDING, too": {win(state("PENDING")), []Task{exportTask("EXPORTING")}, none,
 			skip("in progress", "task-EXPORTING"), skip("in progress", "task-EXPORTING")},
 		"a task under another AMI name": {win(), []Task{exportTask("COMPLETED", called("win-20261119"))}, none, export, export},

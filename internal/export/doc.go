@@ -15,7 +15,8 @@
 // Whatever led here is delivered again until it is through with 3 for each of its starts, whoever was killed: Lambda repeats a
 // trigger, SQS a queued request. Delivered again, it finds its own task by the trigger's id and decides Announce, which repeats 2
 // and 3: nobody can know whether they were done. What is told twice has the same id both times. Where it finds its task completed
-// and the image marked, the watch has been at work (4), so 2 and 3 were done before, and it skips.
+// and the image marked, the watch has been at work (4), so 2 and 3 were done before, and it skips. A mark that a sweep has set since
+// it was lost says so in a tag of its own, and does not count for this.
 //
 // That is why the watch comes after the announcement: were it queued first and the process killed before the announcement, a quick
 // export could be marked before the trigger comes again, and would never be told to have started. And it is why a queued request

@@ -14,6 +14,7 @@ type Order struct {
 	Bounds        Selection // images outside are skipped; the zero Selection bounds nothing
 	Only          []string  // of those selected only these, where they are known already
 	Limit         int       // with Only: how many exports AppStream was seen to run at a time; 0 is not known
+	LastLook      bool      // with Only: what waits after this look is given up
 	Sweep         bool      // nobody asked for an image by its name, also where the selection is a name
 	AMIName       string    // in full, for a single image; else Name makes it
 	Name          Template
@@ -44,4 +45,10 @@ func (o Order) values(image Image, place Place) values {
 // tellsCreation tells whether the AMI's name or description says when the image was made.
 func (o Order) tellsCreation() bool {
 	return o.AMIName == "" && o.Name.uses("{created}") || o.Description.uses("{created}")
+}
+
+// recurs tells whether later runs of the schedule mean the same AMIs, so that what is left of this one is theirs as well. It is
+// not so where each run gives its AMIs names of its own.
+func (o Order) recurs() bool {
+	return o.Sweep && o.Trigger.Scheduled() && !o.Name.uses("{date}") && !o.Name.uses("{time}")
 }

@@ -6,11 +6,13 @@ import (
 	"math"
 )
 
-// Capacity is what a run has seen of how many exports run at a time in the account. AppStream does not tell its limit, so it is
+// Findings are what a run has seen beside its images. AppStream does not tell how many exports may run at a time, so it is
 // learned: a start that it refuses for the limit shows that as many as run are all that may.
-type Capacity struct {
-	Running int // exports that run now
+type Findings struct {
+	Running int // exports that run now, in the whole account
 	Limit   int // how many may; 0 is not known
+	// LaterNight tells that a later scheduled run carries the images that are left of this one.
+	LaterNight bool
 }
 
 // room is how many exports may be started while so many run. Where some of as many as may run have ended it is one more than
@@ -29,25 +31,34 @@ func room(limit, running int) int {
 const (
 	noRoom  = "as many exports run as AppStream allows at a time (%d)"
 	notRead = "not looked at: the images before it cannot be read"
+	later   = "a later run carries it"
 )
 
 // runRest starts what it can of the images that are left of an order. Where there is no room it reads the tasks and nothing else.
 // Where there is, it reads as many images as there is room for, in their order, until the room is taken: those that wait for room
 // are not read again each time.
-func (e *Exporter) runRest(ctx context.Context, order Order, report func(Decision)) (Capacity, error) {
+func (e *Exporter) runRest(ctx context.Context, order Order, report func(Decision)) (Findings, error) {
 	read, err := e.readHistory(ctx, order.Trigger, order.Only)
 	if err != nil {
-		return Capacity{}, fmt.Errorf("%s: %w", unreadable, err)
+		return Findings{}, fmt.Errorf("%s: %w", unreadable, err)
 	}
 	r := newRun(e, &order, read, report)
 	names := r.announceOwn(ctx, order.Only)
+	if order.recurs() && (read.laterNight || order.LastLook && e.laterNightIsUntold(ctx, read)) {
+		for _, name := range names {
+			report(Decision{Action: Wait, ImageName: name, Reason: later, Awaits: Room, Unread: true})
+		}
+		findings := r.conclude(ctx)
+		findings.LaterNight = true
+		return findings, nil
+	}
 	room := room(order.Limit, read.running)
 	wait := halt{fmt.Sprintf(noRoom, order.Limit), Room}
 	for first := true; len(names) > 0 && r.started < room && r.halted(ctx).reason == ""; first = false {
 		page := names[:min(len(names), imagesPage, room-r.started)]
 		images, err := e.readImages(ctx, page)
 		if err != nil && first {
-			return Capacity{}, fmt.Errorf("%s: %w", unreadable, err)
+			return Findings{}, fmt.Errorf("%s: %w", unreadable, err)
 		}
 		if err != nil {
 			wait = halt{notRead, Calm}

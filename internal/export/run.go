@@ -20,13 +20,13 @@ type Exporter struct {
 // Run plans the order and starts what can be started, and reports what became of each image: report is
 // called once for each, from several goroutines at once. Its error means that AppStream could not be read,
 // that nothing was started and that report was not called. When ctx ends, what is not started yet waits.
-func (e *Exporter) Run(ctx context.Context, order Order, report func(Decision)) (Capacity, error) {
+func (e *Exporter) Run(ctx context.Context, order Order, report func(Decision)) (Findings, error) {
 	if order.Only != nil {
 		return e.runRest(ctx, order, report)
 	}
 	read, err := e.readAppStream(ctx, order)
 	if err != nil {
-		return Capacity{}, err
+		return Findings{}, err
 	}
 	r := newRun(e, &order, read.history, report)
 	var decisions []Decision
@@ -34,7 +34,9 @@ func (e *Exporter) Run(ctx context.Context, order Order, report func(Decision)) 
 		decisions = append(decisions, r.decideUnseen(name))
 	}
 	r.carryOut(ctx, read, decisions)
-	return r.conclude(ctx), nil
+	findings := r.conclude(ctx)
+	r.heal(ctx, r.unmarked)
+	return findings, nil
 }
 
 // halt is why nothing more is started in a run; none while there is no reason.
@@ -55,6 +57,8 @@ type run struct {
 	started int
 	halt    halt
 	unsure  []failedStart // for one look-up together
+
+	unmarked []*candidate // perhaps
 }
 
 func newRun(e *Exporter, order *Order, history *history, report func(Decision)) *run {
@@ -88,6 +92,9 @@ func (r *run) carryOut(ctx context.Context, read snapshot, decisions []Decision)
 			candidates = append(candidates, c)
 			continue
 		}
+		if c.mayLackItsMark(r.Now()) {
+			r.unmarked = append(r.unmarked, c)
+		}
 		deliver(c.Decision)
 	}
 	inParallel(announcements, r.report)
@@ -99,8 +106,14 @@ func (r *run) decideUnseen(name string) Decision {
 }
 
 // startOne decides about an image whose decision hangs on its tags, and starts its export where that is the decision. Where
-// nothing more can be started the tags are still looked at: what needs no export does not wait for one.
+// nothing more can be started the tags are still looked at, unless a backlog waits: what needs no export does not wait for one.
 func (r *run) startOne(ctx context.Context, c *candidate) {
+	if halt := r.halted(ctx); c.tags == nil && halt.reason != "" && r.history.backlog {
+		// An earlier run waits for room with the same images: their tags would be read each night until it is their turn.
+		c.Unread = true
+		r.wait(c, halt.awaits, halt.reason)
+		return
+	}
 	if c.tags == nil && !r.readTagsFor(ctx, c) {
 		return
 	}
@@ -125,7 +138,7 @@ func (r *run) tryStart(ctx context.Context, c *candidate) bool {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	if refusal != nil {
-		r.keep(failedStart{c.Decision, refusal})
+		r.keep(failedStart{c.Decision, refusal, c.tags})
 		return false
 	}
 	r.started++

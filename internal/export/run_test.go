@@ -52,8 +52,8 @@ func TestBecameOf(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			run := &run{Exporter: &Exporter{Place: place}}
-			start := failedStart{Decision{Action: Export, ImageName: "win", AMIName: winAMI}, classify(coded(test.refusal), roleARN)}
+			run := &run{Exporter: &Exporter{Place: place}, order: &Order{}}
+			start := failedStart{Decision{Action: Export, ImageName: "win", AMIName: winAMI}, classify(coded(test.refusal), roleARN), nil}
 			got := run.becameOf(start, remembered(test.tasks...), test.lookErr)
 			if got.Action != test.action || got.Reason != test.reason || got.TaskID != test.taskID {
 				t.Errorf("decision = %+v, want %s %q of task %q", got, test.action, test.reason, test.taskID)

@@ -8,6 +8,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/appstream"
+
+	"appstream-ami-exporter/internal/tags"
 )
 
 // start calls CreateExportImageTask, once: it has no client token, so a repetition could make a second
@@ -50,29 +52,28 @@ func (r *run) start(ctx context.Context, c *candidate) (Task, *Refusal) {
 type failedStart struct {
 	Decision
 	refusal *Refusal
+	tags    map[string]string // of the image
 }
 
 // conclude looks up, once for all, what became of the starts that failed: a task may be there all the same, its
 // answer lost, or a twin was faster. The same look tells how many exports run where there was no room for more.
-func (r *run) conclude(ctx context.Context) Capacity {
-	capacity := Capacity{Running: r.history.running + r.started, Limit: r.order.Limit}
-	if capacity.Limit < r.history.running {
-		capacity.Limit = 0 // more ran than it allows, so it was raised
+func (r *run) conclude(ctx context.Context) Findings {
+	findings := Findings{Running: r.history.running + r.started, Limit: r.order.Limit}
+	if findings.Limit < r.history.running {
+		findings.Limit = 0 // more ran than it allows, so it was raised
 	}
 	var now *history
 	var err error
 	if slices.ContainsFunc(r.unsure, failedStart.needsLook) {
 		if now, err = r.readHistory(ctx, r.order.Trigger, r.order.Only); err == nil {
-			capacity.Running = now.running
+			findings.Running = now.running
 		}
 	}
 	if slices.ContainsFunc(r.unsure, failedStart.noRoom) {
-		capacity.Limit = capacity.Running
+		findings.Limit = findings.Running
 	}
-	for _, failed := range r.unsure {
-		r.report(r.becameOf(failed, now, err))
-	}
-	return capacity
+	inParallel(r.unsure, func(failed failedStart) { r.report(r.becameOf(failed, now, err)) })
+	return findings
 }
 
 // needsLook tells whether the tasks say more about it. After a throttle they do not: nothing was made, and no limit was reached.
@@ -107,7 +108,17 @@ func (r *run) becameOf(failed failedStart, now *history, readErr error) Decision
 		d.Reason = "adopted after: " + failed.refusal.Error()
 		return d
 	}
-	if live := now.byAMIName[d.AMIName].live; live != nil && live.imageARN == imageARN {
+	live := now.byAMIName[d.AMIName].live
+	if live != nil && live.imageARN == imageARN && live.untagged {
+		// AppStream does not tell whose it is. It was not there before this run, so this start made it; should it have been
+		// another one's, it is told twice under the same id.
+		d.Task, d.TaskID = &Task{
+			ID: live.id, ImageARN: imageARN, AMIName: d.AMIName, AMIID: live.amiID, Created: live.created, State: StateExporting,
+		}, live.id
+		d.Reason = "adopted after: " + failed.refusal.Error()
+		return d
+	}
+	if live != nil && live.imageARN == imageARN {
 		d.Action, d.Reason, d.TaskID = Skip, InProgress, live.id
 		if live.completed {
 			d.Reason = AlreadyExported
@@ -118,7 +129,9 @@ func (r *run) becameOf(failed failedStart, now *history, readErr error) Decision
 		d.Action, d.Reason = Wait, failed.refusal.Error()
 		return d
 	}
-	return rejected(d, "AppStream refused", failed.refusal)
+	d = rejected(d, "AppStream refused", failed.refusal)
+	d.Repeated = !r.order.named(d.ImageName) && r.order.rejectionOf(d).repeats(failed.tags[tags.Rejected])
+	return d
 }
 
 func rejected(d Decision, what string, refusal *Refusal) Decision {

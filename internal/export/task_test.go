@@ -205,3 +205,56 @@ func TestFailure(t *testing.T) {
 		}
 	}
 }
+
+// What other runs of the schedule have started is read from the tags of the tasks.
+func TestHistoryOfNights(t *testing.T) {
+	at := func(d time.Duration, changes ...func(*Task)) Task {
+		task := exportTask("EXPORTING", append([]func(*Task){func(task *Task) {
+			task.Tags = map[string]string{tags.Trigger: "schedule", tags.TriggerID: "another", tags.Stack: "exporter@eu-west-1",
+				tags.ExportedAt: due.Add(d).UTC().Format(time.RFC3339)}
+		}}, changes...)...)
+		return task
+	}
+	tag := func(key, value string) func(*Task) { return func(task *Task) { task.Tags[key] = value } }
+	tests := map[string]struct {
+		task            Task
+		laterNight, old bool
+	}{
+		"a later night's":                 {at(24 * time.Hour), true, false},
+		"an earlier night's, still runs":  {at(-24 * time.Hour), false, true},
+		"an earlier night's, ended":       {at(-24*time.Hour, func(task *Task) { task.State = "COMPLETED" }), false, false},
+		"a later night's, ended":          {at(24*time.Hour, func(task *Task) { task.State = "FAILED" }), true, false},
+		"of the same moment":              {at(0), false, true},
+		"of this trigger itself":          {at(24*time.Hour, tag(tags.TriggerID, nightly.ID)), false, false},
+		"of a request":                    {at(24*time.Hour, tag(tags.Trigger, "request")), false, false},
+		"of another stack":                {at(24*time.Hour, tag(tags.Stack, "other@eu-west-1")), false, false},
+		"of an earlier version":           {at(24*time.Hour, tag(tags.ExportedAt, "")), false, false},
+		"with a time that cannot be read": {at(24*time.Hour, tag(tags.ExportedAt, "tomorrow")), false, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := remembered(test.task)
+			if got.laterNight != test.laterNight || got.backlog != test.old {
+				t.Errorf("later night %v, backlog %v", got.laterNight, got.backlog)
+			}
+		})
+	}
+}
+
+func TestRecurs(t *testing.T) {
+	schedule, event := trigger.Trigger{Type: trigger.Schedule}, trigger.Trigger{Type: trigger.ImageReady}
+	for _, test := range []struct {
+		order Order
+		want  bool
+	}{
+		{Order{Trigger: schedule, Sweep: true, Name: nameTemplate(t, "{image}-{created}")}, true},
+		{Order{Trigger: schedule, Sweep: true, Name: nameTemplate(t, "{image}-{date}")}, false},
+		{Order{Trigger: schedule, Sweep: true, Name: nameTemplate(t, "{image}-{time}")}, false},
+		{Order{Trigger: event, Name: nameTemplate(t, "{image}")}, false},
+		{Order{Trigger: trigger.Trigger{Type: trigger.Request}, Sweep: true, Name: nameTemplate(t, "{image}")}, false},
+	} {
+		if got := test.order.recurs(); got != test.want {
+			t.Errorf("%+v: %v", test.order, got)
+		}
+	}
+}

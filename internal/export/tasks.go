@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -49,6 +50,20 @@ func (e *Exporter) FindTwin(ctx context.Context, of Task) (twin Task, found bool
 	return twin, found, err
 }
 
+// FindDuplicate looks for another AMI that was made of the same image under the same name: AppStream promises that there is none,
+// but EC2 lets the call with which it copies make one.
+func (e *Exporter) FindDuplicate(ctx context.Context, of Task) (duplicate Task, found bool, err error) {
+	err = e.eachTask(ctx, func(task Task) {
+		if of.hasTwin(task) && task.Completed() {
+			duplicate, found = task, true
+		}
+	})
+	if err == nil && found && duplicate.AMIID == "" { // which a list need not tell
+		duplicate, err = e.ReadTask(ctx, duplicate.ID)
+	}
+	return duplicate, found && duplicate.AMIID != of.AMIID, err
+}
+
 // Started tells whether the task is one that this very trigger started. Several stacks may be sent one event, so the stack has to
 // agree as well; tasks of earlier versions do not name theirs.
 func (e *Exporter) Started(task Task, by trigger.Trigger) bool { return startedBy(task, by, e.Stack) }
@@ -76,6 +91,9 @@ func (e *Exporter) readHistory(ctx context.Context, t trigger.Trigger, names []s
 			unclear = append(unclear, task)
 			return
 		}
+		if len(task.Tags) == 0 && young {
+			read.untold = append(read.untold, task)
+		}
 		read.add(task)
 	})
 	if err != nil {
@@ -89,6 +107,18 @@ func (e *Exporter) readHistory(ctx context.Context, t trigger.Trigger, names []s
 		read.add(task)
 	}
 	return read, nil
+}
+
+// laterNightIsUntold asks for the tags of the youngest tasks of which the list told none, whether one is of a later run. What
+// cannot be read says nothing.
+func (e *Exporter) laterNightIsUntold(ctx context.Context, read *history) bool {
+	const most = 25 // a run starts some at the least, and the youngest tasks are the latest run's
+	youngest := slices.SortedFunc(slices.Values(read.untold), func(a, b Task) int { return b.Created.Compare(a.Created) })
+	told, _ := e.readTasks(ctx, youngest[:min(most, len(youngest))])
+	for _, task := range told {
+		read.noteNight(task)
+	}
+	return read.laterNight
 }
 
 // readTasks reads each of the tasks again, in their order.

@@ -3,6 +3,7 @@ package handler
 import (
 	"cmp"
 	"fmt"
+	"strings"
 	"time"
 
 	"appstream-ami-exporter/internal/export"
@@ -122,8 +123,50 @@ func (h *Handler) requestGivenUpDocument(item work.Item, imageName, amiName, why
 	return document
 }
 
-// allImages stands in a notification for the images of a run that could not even be planned.
+// namedInSweep is how many images are named in the news of a run that was given up: a mail about a thousand should not name all.
+const namedInSweep = 20
+
+// sweepGivenUpDocument tells that images of a scheduled run could not be started before the deadline, and that no later run is seen
+// to carry them. Should there be several messages, each begins with another image.
+func (h *Handler) sweepGivenUpDocument(item work.Item, names []string, why string) notify.Document {
+	waited := formatDuration(max(0, h.now().Sub(item.Since)))
+	count := fmt.Sprintf("%d images", len(names))
+	if len(names) == 1 {
+		count = "1 image"
+	}
+	summary := fmt.Sprintf("%s of a scheduled run could not be started within %s: %s", count, waited, why)
+	id := notify.IDWithoutTask(item.Trigger.ID, allImages+" "+names[0], "GIVEN_UP")
+	document := h.newDocument(notify.ExportGivenUp, item.Trigger, allImages, id, summary)
+	list := strings.Join(names[:min(len(names), namedInSweep)], ", ")
+	if more := len(names) - namedInSweep; more > 0 {
+		list += fmt.Sprintf(" and %d more", more)
+	}
+	document.Error = &notify.Error{
+		Code:    "DeadlinePassed",
+		Message: fmt.Sprintf("waited for %s: %s; not started: %s", waited, why, list),
+		Hint: "No later run of the schedule is seen to carry them. If the schedule is on, the next run does; otherwise request the images. " +
+			"If exports wait for room every night, ask AWS Support for a higher limit or raise WaitDeadlineHours.",
+	}
+	return document
+}
+
+// allImages stands in a notification for the images of a run.
 const allImages = "*"
+
+// duplicateAMI is the code of the error that a completed export has where another one has made a second AMI of its name.
+const duplicateAMI = "DuplicateAmi"
+
+// duplicateError tells with the later of two completed exports that there are two AMIs of one name. Where both have completed between
+// two looks it is told with both.
+func duplicateError(task, duplicate export.Task) *notify.Error {
+	return &notify.Error{
+		Code: duplicateAMI,
+		Message: fmt.Sprintf("Two AMIs of this image have the name %s: %s, made by the task %s, and %s, made by the task %s",
+			task.AMIName, task.AMIID, task.ID, duplicate.AMIID, duplicate.ID),
+		Hint: "Both are complete and made of the same image. See which one is in use, and deregister the other one with its snapshots, " +
+			"which cost as much again.",
+	}
+}
 
 // unmarkedError tells with a completed export that its image could not be marked.
 func unmarkedError(refusal *export.Refusal) *notify.Error {

@@ -12,13 +12,14 @@ import (
 
 // newOrder completes what a trigger asks for with what the stack decided. Its error names everything about the spec that
 // cannot be.
-func (h *Handler) newOrder(t trigger.Trigger, request work.Request) (export.Order, error) {
+func (h *Handler) newOrder(t trigger.Trigger, request work.Request, phase phase) (export.Order, error) {
 	c, spec := h.config, request.Spec
 	order := export.Order{
 		Trigger:       t,
 		Selection:     c.Selection,
 		Only:          request.Only,
 		Limit:         request.Limit,
+		LastLook:      phase != inTime,
 		Name:          c.Name,
 		Description:   c.Description,
 		Zone:          c.Zone,
@@ -41,7 +42,7 @@ func (h *Handler) newOrder(t trigger.Trigger, request work.Request) (export.Orde
 		selection, err := export.ParseSelection([]string{spec.ImageName}, spec.Tag)
 		order.Selection = selection
 		note(cmp.Or(err, export.CheckImageName(spec.ImageName), selection.CheckNotEmpty()))
-	case len(spec.Images) == 0 && len(spec.Tag) == 0:
+	case sweeps(spec):
 		order.Sweep = true
 	default:
 		selection, err := export.ParseSelection(spec.Images, spec.Tag)
@@ -66,4 +67,9 @@ func (h *Handler) newOrder(t trigger.Trigger, request work.Request) (export.Orde
 	}
 	note(tags.CheckAll(spec.Tags))
 	return order, errors.Join(problems...)
+}
+
+// sweeps tells whether nobody has asked for certain images.
+func sweeps(spec trigger.Spec) bool {
+	return spec.ImageName == "" && len(spec.Images) == 0 && len(spec.Tag) == 0
 }

@@ -2,6 +2,7 @@ package handler
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,8 +18,12 @@ import (
 func (h *Handler) batch(ctx context.Context, records []trigger.Record) events.SQSEventResponse {
 	again := make([]bool, len(records))
 	since := make([]time.Time, len(records))
+	type request struct {
+		triggered time.Time
+		handle    func()
+	}
 	var side sync.WaitGroup
-	var requests []func()
+	var requests []request
 	for i, record := range records {
 		item, err := work.Decode(record.Body)
 		since[i] = item.Since
@@ -31,13 +36,15 @@ func (h *Handler) batch(ctx context.Context, records []trigger.Record) events.SQ
 				again[i] = !h.moveToDeadLetterQueue(ctx, record)
 			})
 		case item.Request != nil:
-			requests = append(requests, handle)
+			requests = append(requests, request{item.Trigger.Time, handle})
 		default:
 			side.Go(handle)
 		}
 	}
-	for _, handle := range requests {
-		handle()
+	// What is left of a night's run is the next one's as well; the later one is seen to carry it when it has started something.
+	slices.SortStableFunc(requests, func(a, b request) int { return b.triggered.Compare(a.triggered) })
+	for _, request := range requests {
+		request.handle()
 	}
 	side.Wait()
 

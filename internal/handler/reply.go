@@ -89,7 +89,7 @@ type tally struct {
 	others   int     // of those skipped, the ones that the selection does not mean
 	problems []error // what could be neither published nor queued
 	awaited  awaited
-	capacity export.Capacity
+	findings export.Findings
 }
 
 func (t *tally) add(d export.Decision, by trigger.Trigger) {

@@ -1,10 +1,13 @@
 package handler
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
 
+	"appstream-ami-exporter/internal/metrics"
+	"appstream-ami-exporter/internal/notify"
 	"appstream-ami-exporter/internal/work"
 )
 
@@ -12,7 +15,7 @@ import (
 func (h *Handler) request(ctx context.Context, item work.Item, phase phase) (done bool, delay time.Duration) {
 	now := h.now()
 	delay = requestDelay(item, awaited{}, now)
-	order, err := h.newOrder(item.Trigger, *item.Request)
+	order, err := h.newOrder(item.Trigger, *item.Request, phase)
 	if err != nil {
 		// It was checked when it came; only a change of the stack in between can have made it impossible.
 		return h.giveUp(ctx, item, item.Request.Only, nil, err.Error()), delay
@@ -33,6 +36,10 @@ func (h *Handler) request(ctx context.Context, item work.Item, phase phase) (don
 	switch {
 	case len(waiting) == 0:
 		return true, 0
+	case tally.findings.LaterNight:
+		h.log.InfoContext(ctx, "a later run carries what is left of this one", "images", len(waiting), "triggerId", item.Trigger.ID)
+		h.metrics.Count(metrics.SweepsCarriedOn, 1)
+		return true, 0
 	case phase != inTime:
 		return h.giveUp(ctx, item, waiting, reply.Waiting, ""), delay
 	case len(waiting) == len(item.Request.Only) && next.Request.Limit == item.Request.Limit:
@@ -47,24 +54,29 @@ func (h *Handler) request(ctx context.Context, item work.Item, phase phase) (don
 	return true, 0
 }
 
-// giveUp tells of each image that it was not started in time.
+// giveUp tells of each image that it was not started in time, and why. Of the images of a scheduled run, for which nobody has asked
+// one by one, it tells once.
 func (h *Handler) giveUp(ctx context.Context, item work.Item, images []string, waiting []Entry, why string) (done bool) {
-	reasons := map[string]Entry{}
+	entries := map[string]Entry{}
 	for _, entry := range waiting {
-		reasons[entry.ImageName] = entry
+		entries[entry.ImageName] = entry
 	}
 	if len(images) == 0 {
 		images = []string{allImages}
 	}
-	done = true
+	var documents []notify.Document
 	for _, name := range images {
-		reason := why
-		if entry, ok := reasons[name]; ok {
-			reason = entry.Reason
-		}
-		h.log.ErrorContext(ctx, "given up", "imageName", name, "amiName", reasons[name].AMIName, "triggerId", item.Trigger.ID, "reason",
-			reason)
-		if err := h.deliver(ctx, item.Trigger, h.requestGivenUpDocument(item, name, reasons[name].AMIName, reason)); err != nil {
+		entry := entries[name]
+		reason := cmp.Or(entry.Reason, why)
+		h.log.ErrorContext(ctx, "given up", "imageName", name, "amiName", entry.AMIName, "triggerId", item.Trigger.ID, "reason", reason)
+		documents = append(documents, h.requestGivenUpDocument(item, name, entry.AMIName, reason))
+	}
+	if item.Trigger.Scheduled() && sweeps(item.Request.Spec) && images[0] != allImages {
+		documents = []notify.Document{h.sweepGivenUpDocument(item, images, cmp.Or(entries[images[0]].Reason, why))}
+	}
+	done = true
+	for _, document := range documents {
+		if err := h.deliver(ctx, item.Trigger, document); err != nil {
 			done = false
 		}
 	}

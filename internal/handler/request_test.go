@@ -199,6 +199,10 @@ func TestUnreadableForGood(t *testing.T) {
 // What could not be started in time is told, each image with its own reason, and not tried any more.
 func TestRequestGivenUp(t *testing.T) {
 	t.Parallel()
+	asked := requestItem("a", "b")
+	asked.Request.Spec.Images = []string{"a", "b"}
+	const noLaterRun = "No later run of the schedule is seen to carry them. If the schedule is on, the next run does; otherwise request the " +
+		"images. If exports wait for room every night, ask AWS Support for a higher limit or raise WaitDeadlineHours."
 	for _, test := range []struct {
 		name    string
 		item    work.Item
@@ -207,18 +211,26 @@ func TestRequestGivenUp(t *testing.T) {
 		hint    string            // if not the usual one
 		trouble bool              // of AWS's, which may pass
 	}{
-		{"images that never became available", requestItem("a", "b"), func(n *night) { n.build("a", "b") }, map[string]string{
+		{"images that never became available", asked, func(n *night) { n.build("a", "b") }, map[string]string{
 			"a": "waited for 24h: the image is CREATING", "b": "waited for 24h: the image is CREATING",
 		}, "", false},
+		{"images of a scheduled run, told once", requestItem("a", "b"), func(n *night) { n.build("a", "b") }, map[string]string{
+			"*": "waited for 24h: the image is CREATING; not started: a, b",
+		}, noLaterRun, false},
 		{"AppStream could never be read", requestItem(), func(n *night) { n.refuse(503, "ServiceUnavailable", "DescribeImages") },
 			map[string]string{
 				"*": "waited for 25h: cannot read AppStream's images and export tasks: DescribeImages: ServiceUnavailable: No.",
 			}, "", true},
-		{"nor for the images that are left", requestItem("a", "b"),
+		{"nor for the images that are left", asked,
 			func(n *night) { n.refuse(503, "ServiceUnavailable", "DescribeImages") }, map[string]string{
 				"a": "waited for 25h: cannot read AppStream's images and export tasks: DescribeImages: ServiceUnavailable: No.",
 				"b": "waited for 25h: cannot read AppStream's images and export tasks: DescribeImages: ServiceUnavailable: No.",
 			}, "", true},
+		{"nor for those of a scheduled run", requestItem("a", "b"),
+			func(n *night) { n.refuse(503, "ServiceUnavailable", "DescribeImages") }, map[string]string{
+				"*": "waited for 25h: cannot read AppStream's images and export tasks: DescribeImages: ServiceUnavailable: No.; " +
+					"not started: a, b",
+			}, noLaterRun, true},
 		{"a request that the stack no longer allows", work.Item{
 			Trigger: nightly, Since: two, Deadline: two.Add(30 * waitDeadline),
 			Request: &work.Request{Spec: trigger.Spec{ImageName: "a", AMINameTemplate: "gone"}, Only: []string{"a"}},
@@ -245,7 +257,11 @@ func TestRequestGivenUp(t *testing.T) {
 			got := map[string]string{}
 			for _, d := range n.documents() {
 				check(t, "type", notify.ExportGivenUp, d.Type)
-				check(t, "id", notify.IDWithoutTask(nightly.ID, d.ImageName, "GIVEN_UP"), d.ID)
+				about := d.ImageName
+				if test.hint == noLaterRun {
+					about = "* a" // and the other
+				}
+				check(t, "id", notify.IDWithoutTask(nightly.ID, about, "GIVEN_UP"), d.ID)
 				check(t, "code", "DeadlinePassed", d.Error.Code)
 				check(t, "hint", cmp.Or(test.hint, "When the cause is mended, request the image by name, or leave it to a nightly run "+
 					"that selects it."), d.Error.Hint)

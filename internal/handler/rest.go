@@ -15,12 +15,23 @@ import (
 // and twice 50 tags of at most 1.5 KB each; all that stays below the 256 KiB of an SQS message.
 const roomForNames = 30_000
 
+// roomForSweep is the same for a run that asks for no image by name and for nothing else: the names stand there once and alone.
+// What is left of such a run is told as one piece of news, so it should be one message.
+const roomForSweep = 200_000
+
+func roomFor(spec trigger.Spec) int {
+	if sweeps(spec) && len(spec.Tags) == 0 {
+		return roomForSweep
+	}
+	return roomForNames
+}
+
 // sendRest queues the images that wait, in as many messages as it takes.
 func (h *Handler) sendRest(ctx context.Context, request work.Item, names []string, awaited awaited) error {
 	var problems []error
 	for len(names) > 0 {
 		count, size := 0, 0
-		for count < len(names) && size < roomForNames {
+		for count < len(names) && size < roomFor(request.Request.Spec) {
 			size += len(names[count]) + len(`"",`)
 			count++
 		}
@@ -37,7 +48,7 @@ func (h *Handler) sendRest(ctx context.Context, request work.Item, names []strin
 // onward is the request with what this run has learned for the next one.
 func (t *tally) onward(request work.Item, now time.Time) work.Item {
 	next := *request.Request
-	next.Limit = t.capacity.Limit
+	next.Limit = t.findings.Limit
 	if len(t.reply.Started) > 0 {
 		next.Progress = now
 	}

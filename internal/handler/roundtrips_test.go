@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"maps"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -33,6 +34,7 @@ const roundTrip = time.Second
 // far is an account whose services are a second away. The first of its images are new, the others were exported.
 type far struct {
 	images, fresh int
+	recent        bool // the exports, which are completed
 
 	mutex sync.Mutex
 	calls map[string]int
@@ -97,7 +99,11 @@ func (f *far) ListExportImageTasks(_ context.Context, input *appstream.ListExpor
 	var from, to int
 	from, to, output.NextToken = page(f.images-f.fresh, int(aws.ToInt32(input.MaxResults)), input.NextToken)
 	for i := from + f.fresh; i < to+f.fresh; i++ {
-		output.ExportImageTasks = append(output.ExportImageTasks, task(i, types.ExportImageTaskStateCompleted))
+		completed := task(i, types.ExportImageTaskStateCompleted)
+		if !f.recent {
+			completed.CreatedDate = aws.Time(time.Now().AddDate(0, 0, -15))
+		}
+		output.ExportImageTasks = append(output.ExportImageTasks, completed)
 	}
 	return output, nil
 }
@@ -110,10 +116,15 @@ func task(i int, state types.ExportImageTaskState) types.ExportImageTask {
 	}
 }
 
-func (f *far) ListTagsForResource(context.Context, *appstream.ListTagsForResourceInput,
-	...func(*appstream.Options)) (*appstream.ListTagsForResourceOutput, error) {
+func (f *far) ListTagsForResource(_ context.Context, input *appstream.ListTagsForResourceInput,
+	_ ...func(*appstream.Options)) (*appstream.ListTagsForResourceOutput, error) {
 	f.trip("AppStream", "ListTagsForResource")
-	return &appstream.ListTagsForResourceOutput{}, nil
+	output := &appstream.ListTagsForResourceOutput{}
+	if f.recent {
+		_, name, _ := strings.Cut(aws.ToString(input.ResourceArn), ":image/")
+		output.Tags = map[string]string{tags.AMIName: amiOf(name)}
+	}
+	return output, nil
 }
 
 func (f *far) CreateExportImageTask(_ context.Context, input *appstream.CreateExportImageTaskInput,
@@ -246,15 +257,24 @@ func TestRoundTripsOfWatches(t *testing.T) {
 func TestRoundTripsOfASweep(t *testing.T) {
 	t.Parallel()
 	const atATime = 8 // as many starts as go out together
-	for _, night := range []struct{ images, fresh, pages, taskPages int }{
-		{0, 0, 1, 1}, {100, 0, 4, 1}, {10_000, 0, 400, 20}, {10_000, 50, 400, 20},
+	for _, night := range []struct {
+		images, fresh, pages, taskPages int
+		recent                          bool
+	}{
+		{0, 0, 1, 1, false}, {100, 0, 4, 1, false}, {10_000, 0, 400, 20, false}, {10_000, 50, 400, 20, false},
+		// Of exports of the last two weeks some marks are looked for.
+		{20, 0, 1, 1, true}, {10_000, 0, 400, 20, true},
 	} {
-		t.Run(fmt.Sprintf("%d images, %d new", night.images, night.fresh), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%d images, %d new, recent: %v", night.images, night.fresh, night.recent), func(t *testing.T) {
 			t.Parallel()
-			account := &far{images: night.images, fresh: night.fresh}
+			account := &far{images: night.images, fresh: night.fresh, recent: night.recent}
 			depth := account.trips(t, schedule)
 			// Each of the new ones takes four: its tags, the start, the news, the watch.
-			if want := night.pages + 4*((night.fresh+atATime-1)/atATime); depth != want {
+			looks := 0
+			if night.recent {
+				looks = min(night.images, 50)
+			}
+			if want := night.pages + 4*((night.fresh+atATime-1)/atATime) + (looks+atATime-1)/atATime; depth != want {
 				t.Errorf("%d calls one after the other, want %d", depth, want)
 			}
 			want := map[string]int{"DescribeImages": night.pages + 1, "ListExportImageTasks": night.taskPages} // one page of shared images
@@ -262,6 +282,9 @@ func TestRoundTripsOfASweep(t *testing.T) {
 				for _, action := range []string{"ListTagsForResource", "CreateExportImageTask", "Publish", "SendMessage"} {
 					want[action] = night.fresh
 				}
+			}
+			if looks > 0 {
+				want["ListTagsForResource"] = looks
 			}
 			account.check(t, want)
 			for service, most := range account.most {

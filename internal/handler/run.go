@@ -16,7 +16,7 @@ func (h *Handler) run(ctx context.Context, order export.Order) (*tally, error) {
 	defer cancel()
 	tally := &tally{}
 	// Announcing uses the whole of the invocation's time, starting only what the reserve leaves.
-	capacity, err := h.exporter.Run(starting, order, func(d export.Decision) {
+	findings, err := h.exporter.Run(starting, order, func(d export.Decision) {
 		if !d.Unread { // of hundreds that wait for room, every minute, the number says enough
 			h.logDecision(ctx, order, d)
 		}
@@ -28,15 +28,32 @@ func (h *Handler) run(ctx context.Context, order export.Order) (*tally, error) {
 		case export.Export, export.Announce:
 			tally.problem(h.announceStart(ctx, order.Trigger, d.ImageName, *d.Task, order.CustomAMIName))
 		case export.Reject:
-			tally.problem(h.deliver(ctx, order.Trigger, h.rejectedDocument(order.Trigger, d)))
+			tally.problem(h.tellRejection(ctx, order, d))
 		}
 	})
 	if err == nil && !order.DryRun {
 		h.count(order, tally)
 	}
-	tally.capacity = capacity
-	tally.awaited.room = tally.awaited.room && capacity.Running > 0
+	tally.findings = findings
+	tally.awaited.room = tally.awaited.room && findings.Running > 0
 	return tally, err
+}
+
+// tellRejection tells that an image is rejected. What a sweep finds night after night it tells once a week.
+func (h *Handler) tellRejection(ctx context.Context, order export.Order, d export.Decision) error {
+	if d.Repeated {
+		return nil
+	}
+	if err := h.deliver(ctx, order.Trigger, h.rejectedDocument(order.Trigger, d)); err != nil {
+		return err
+	}
+	if !order.Sweep || d.Code == "" {
+		return nil
+	}
+	if err := h.exporter.RememberRejection(ctx, order, d); err != nil {
+		h.log.WarnContext(ctx, "that the rejection was told cannot be noted on the image", "imageName", d.ImageName, "error", err.Error())
+	}
+	return nil
 }
 
 // count counts what a plan found: once for each trigger, not again each time that the rest of it comes from the queue.
@@ -57,7 +74,7 @@ func (h *Handler) count(order export.Order, tally *tally) {
 // logDecision writes one line for each image: why it is exported, waits, or was left out.
 func (h *Handler) logDecision(ctx context.Context, order export.Order, d export.Decision) {
 	level := slog.LevelInfo
-	if d.Action == export.Reject && !order.DryRun { // what nobody really asked for is no error
+	if d.Action == export.Reject && !d.Repeated && !order.DryRun { // what nobody really asked for is no error
 		level = slog.LevelError
 	}
 	h.log.Log(ctx, level, string(d.Action), "imageName", d.ImageName, "amiName", d.AMIName, "taskId", d.TaskID,

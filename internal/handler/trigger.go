@@ -19,7 +19,7 @@ func (h *Handler) trigger(ctx context.Context, input trigger.Input) (any, error)
 		Deadline: now.Add(h.config.WaitDeadline),
 		Request:  &work.Request{Spec: input.Spec},
 	}
-	order, err := h.newOrder(input.Trigger, *request.Request)
+	order, err := h.newOrder(input.Trigger, *request.Request, inTime)
 	if err != nil {
 		return nil, &InvalidInput{err}
 	}

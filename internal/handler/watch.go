@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"appstream-ami-exporter/internal/export"
+	"appstream-ami-exporter/internal/metrics"
 	"appstream-ami-exporter/internal/work"
 )
 
@@ -55,17 +56,32 @@ func fillIn(task export.Task, watch work.Watch) export.Task {
 func (h *Handler) handleCompleted(ctx context.Context, item work.Item, task export.Task, phase phase) (done bool) {
 	log := h.log.With("imageName", item.Watch.ImageName, "amiName", task.AMIName, "taskId", task.ID, "triggerId", item.Trigger.ID)
 	document := h.endedDocument(item.Trigger, *item.Watch, task)
-	marking, cancel := working(ctx)
+	looking, cancel := working(ctx)
 	defer cancel()
-	marked, markErr := h.exporter.Mark(marking, task, item.Watch.CustomAMIName)
+	if !item.Watch.EndPublished {
+		duplicate, found, err := h.exporter.FindDuplicate(looking, task)
+		if refusal, ok := errors.AsType[*export.Refusal](err); ok && refusal.Temporary() && phase != lastChance {
+			log.WarnContext(ctx, "completed, and it cannot be seen whether there is a second AMI of the name", "reason", err.Error())
+			return false
+		}
+		if found {
+			log.ErrorContext(ctx, "there are two AMIs of one name", "amiId", task.AMIID, "duplicate", duplicate.AMIID)
+			document.Error = duplicateError(task, duplicate)
+		}
+	}
+	marked, markErr := h.exporter.Mark(looking, task, item.Watch.CustomAMIName)
 	log.InfoContext(ctx, "completed", "amiId", task.AMIID, "marked", marked)
 	if markErr != nil {
 		log.ErrorContext(ctx, "the image cannot be marked as exported", "error", markErr.Error())
-		if refusal, ok := errors.AsType[*export.Refusal](markErr); ok && (!refusal.Temporary() || phase == lastChance) {
+		refusal, ok := errors.AsType[*export.Refusal](markErr)
+		if ok && (!refusal.Temporary() || phase == lastChance) && document.Error == nil {
 			document.Error = unmarkedError(refusal)
 		}
 	}
 	if !item.Watch.EndPublished {
+		if document.Error != nil && document.Error.Code == duplicateAMI {
+			h.metrics.Count(metrics.DuplicateAMIs, 1)
+		}
 		if err := h.deliver(ctx, item.Trigger, document); err != nil {
 			return false
 		}

@@ -32,7 +32,9 @@ const (
 	ImagesSelected   Name = "ImagesSelected"
 	ImagesSkipped    Name = "ImagesSkipped"
 	ImagesWaiting    Name = "ImagesWaiting"
-	Sweeps           Name = "Sweeps" // schedules whose plan was made
+	Sweeps           Name = "Sweeps"          // schedules whose plan was made
+	SweepsCarriedOn  Name = "SweepsCarriedOn" // of which a later one carries what is left
+	DuplicateAMIs    Name = "DuplicateAmis"   // completed exports that made a second AMI of a name
 )
 
 // What is measured, in seconds.

@@ -149,9 +149,9 @@ func newSimulation(t *testing.T, seed uint64, trace io.Writer) *simulation {
 	options := worldOptions{
 		parameters: parameters, seed: seed, fault: s.fault, observe: s.observe, told: s.told,
 		appStream: appstream.Options{
-			Twins: appstream.TwinPolicy(s.IntN(2)), TwinException: exceptions[s.IntN(len(exceptions))],
+			Twins: appstream.TwinPolicy(s.IntN(3)), TwinException: exceptions[s.IntN(len(exceptions))],
 			MaxConcurrentExports: []int{0, 1, 2, 3}[s.IntN(4)], IgnoreUnknownNames: s.chance(0.3),
-			ListsNewestFirst: s.chance(0.5), ListsNoTags: s.chance(0.2),
+			ListsNewestFirst: s.chance(0.5), ListsNoTags: s.chance(0.2), TellsNoTags: s.chance(0.05),
 		},
 	}
 	if trace != nil {

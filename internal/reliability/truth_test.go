@@ -24,12 +24,14 @@ type truth struct {
 	tried   map[*process]map[string]int    // by process and AMI name: the number of the last call that tried to make it
 	told    map[string]map[notify.Type]int // by task id
 	known   int                            // how many tasks have been seen
+
+	duplicates map[string]bool // AMI names of which was told that there are two AMIs
 }
 
 func newTruth(s *simulation) truth {
 	return truth{
 		s: s, births: map[string][]time.Time{}, asked: map[string]bool{}, refused: map[string]bool{}, givenUp: map[string]bool{}, made: map[string]int{},
-		tried: map[*process]map[string]int{}, told: map[string]map[notify.Type]int{},
+		tried: map[*process]map[string]int{}, told: map[string]map[notify.Type]int{}, duplicates: map[string]bool{},
 	}
 }
 
@@ -147,6 +149,9 @@ func (s *simulation) told(p publication) {
 			s.t.Errorf("%s: there is no such task: %+v", d.ID, task)
 		}
 	case notify.ExportCompleted:
+		if d.Error != nil && d.Error.Code == "DuplicateAmi" {
+			s.checkDuplicate(d)
+		}
 		if task == nil || task.State != types.ExportImageTaskStateCompleted || task.AMIID != d.Task.AMIID {
 			s.t.Errorf("%s: the task is %+v", d.ID, task)
 		}
@@ -228,8 +233,12 @@ func (s *simulation) judge() {
 		}
 	}
 	for name, n := range completed {
-		if n > 1 {
+		switch {
+		case n <= 1:
+		case s.options.appStream.Twins != appstream.CompleteTwin:
 			s.t.Errorf("there are %d AMIs %s", n, name)
+		case !s.duplicates[name] && !s.untold(name):
+			s.t.Errorf("there are %d AMIs %s, and nobody was told", n, name)
 		}
 	}
 	for _, image := range s.appStream.Images() {
@@ -237,10 +246,38 @@ func (s *simulation) judge() {
 	}
 }
 
+// checkDuplicate has it be told only where there are two AMIs of one name, and of both.
+func (s *simulation) checkDuplicate(d notify.Document) {
+	s.duplicates[d.Task.AMIName] = true
+	named := 0
+	for _, ami := range s.appStream.AMIs() {
+		if ami.Name == d.Task.AMIName && strings.Contains(d.Error.Message, ami.ID) {
+			named++
+		}
+	}
+	if named != 2 {
+		s.t.Errorf("%s: %d of the AMIs that it names are there: %s", d.ID, named, d.Error.Message)
+	}
+}
+
+// untold tells whether the end of one of the exports to the AMI name was not told as completed, and need not be: it was given up
+// before, nobody followed it, or AppStream had forgotten the other when it ended.
+func (s *simulation) untold(name string) bool {
+	for _, task := range s.appStream.Tasks() {
+		if task.AMIName == name && (s.truth.told[task.TaskID][notify.ExportCompleted] == 0 || task.Forgotten) {
+			return true
+		}
+	}
+	return false
+}
+
 func (s *simulation) judgeTask(task appstream.Task, all []appstream.Task) {
 	told := s.truth.told[task.TaskID]
 	if task.Tags["appstream-ami-exporter:trigger"] == "request" && told[notify.ExportStarted] == 0 {
 		return // its caller was told that it failed
+	}
+	if s.options.appStream.TellsNoTags && told[notify.ExportStarted] == 0 {
+		return // whoever started it was killed, and nobody can know whose it is
 	}
 	if told[notify.ExportStarted] == 0 {
 		s.t.Errorf("nobody was told that the task %s of %s has started", task.TaskID, task.ImageName)

@@ -18,6 +18,9 @@ const (
 
 	// On the image: what a sweep last told about it that cannot be exported.
 	Rejected = "appstream-ami-exporter:rejected"
+
+	// On the image, beside AMIName: that a sweep set the mark, and not whoever followed the export. The same Marker.
+	Healed = "appstream-ami-exporter:healed"
 )
 
 // On the AMI, for whoever manages it later: the stack that made it, as <stack name>@<Region>, when its image was made, and when

@@ -52,8 +52,8 @@ func (s *Server) createExportImageTask(now time.Time, input createExportInput) (
 	if limit := s.options.MaxConcurrentExports; limit > 0 && s.running(now) >= limit {
 		return exportOutput{}, awsreply.Refuse("LimitExceededException", "The account can run %d exports at a time.", limit)
 	}
-	task := s.start(now, image, input, twin)
-	return exportOutput{ExportImageTask: newTaskOutput(task.at(now))}, nil
+	task := s.start(now, image, input, twin && s.options.Twins == FailTwinLater)
+	return exportOutput{ExportImageTask: s.show(task.at(now))}, nil
 }
 
 // exportableImage finds an image and refuses those that AppStream does not export.
@@ -89,6 +89,15 @@ func (s *Server) running(now time.Time) int {
 		}
 	}
 	return count
+}
+
+// show is a task as answers tell it.
+func (s *Server) show(task Task) taskOutput {
+	shown := newTaskOutput(task)
+	if s.options.TellsNoTags {
+		shown.TagSpecifications = nil
+	}
+	return shown
 }
 
 // start makes the task. A twin's outcome is settled here: EC2 gave the name to the first one when that started.

@@ -26,7 +26,7 @@ func (s *Server) getExportImageTask(now time.Time, input getExportInput) (export
 	}
 	for _, task := range s.tasks {
 		if task.TaskID == *input.TaskId && !task.Forgotten {
-			return exportOutput{ExportImageTask: newTaskOutput(task.at(now))}, nil
+			return exportOutput{ExportImageTask: s.show(task.at(now))}, nil
 		}
 	}
 	return exportOutput{}, awsreply.Refuse("ResourceNotFoundException", "The export task %s was not found.", *input.TaskId)
@@ -69,7 +69,7 @@ func (s *Server) listExportImageTasks(now time.Time, input listExportsInput) (li
 	}
 	output := listExportsOutput{ExportImageTasks: []taskOutput{}, NextToken: next}
 	for _, task := range page {
-		shown := newTaskOutput(task.at(now))
+		shown := s.show(task.at(now))
 		if s.options.ListsNoTags {
 			shown.TagSpecifications = nil
 		}

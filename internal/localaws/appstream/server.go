@@ -22,6 +22,8 @@ const (
 	RefuseTwin TwinPolicy = iota
 	// FailTwinLater accepts the start, and its task ends FAILED with InvalidAMIName.Duplicate.
 	FailTwinLater
+	// CompleteTwin accepts the start, and both tasks complete: reports show EC2's CopyImage making a second AMI of one name.
+	CompleteTwin
 )
 
 // Options says what kind of account the emulator plays. Every field may be left zero.
@@ -50,6 +52,8 @@ type Options struct {
 	ListsNewestFirst bool
 	// ListsNoTags leaves the tags of tasks out of ListExportImageTasks's answer: they are optional there.
 	ListsNoTags bool
+	// TellsNoTags leaves the tags of tasks out of every answer.
+	TellsNoTags bool
 	// ExportRoles are the ARNs of the roles AppStream can assume; none means every role in the account.
 	ExportRoles []string
 
