@@ -26,6 +26,7 @@ ACCOUNT = "arn:aws:{}:eu-west-1:123456789012:{}"
 SETTINGS = {
     "TopicArn": ["", ACCOUNT.format("sns", "exports"), ACCOUNT.format("sns", "exports.fifo")],
     "NotificationEmail": ["", "desktop@example.com"],
+    "EmailAbout": ["ALL", "PROBLEMS"],
     "ExportRoleArn": ["", "arn:aws:iam::123456789012:role/export"],
     "PermissionsBoundaryArn": ["", "arn:aws:iam::123456789012:policy/boundary"],
     "KmsKeyArn": ["", ACCOUNT.format("kms", "key/1234abcd-12ab-34cd-56ef-1234567890ab")],

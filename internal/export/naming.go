@@ -99,7 +99,8 @@ func ParseDescriptionTemplate(text string) (Template, error) {
 			"allowed are the letters a to z and A to Z, digits, spaces and the punctuation of ASCII", quote(text), text[i:i+size]))
 	}
 	if runes := utf8.RuneCountInString(text); runes > maxDescription {
-		problems = append(problems, fmt.Errorf("the AMI description template is %d characters long, EC2 takes at most %d", runes, maxDescription))
+		problems = append(problems, fmt.Errorf("the AMI description template is %d characters long, EC2 takes at most %d", runes,
+			maxDescription))
 	}
 	return t, errors.Join(problems...)
 }

@@ -47,8 +47,8 @@ func (o Order) tellsCreation() bool {
 	return o.AMIName == "" && o.Name.uses("{created}") || o.Description.uses("{created}")
 }
 
-// recurs tells whether later runs of the schedule mean the same AMIs, so that what is left of this one is theirs as well. It is
+// Recurs tells whether later runs of the schedule mean the same AMIs, so that what is left of this one is theirs as well. It is
 // not so where each run gives its AMIs names of its own.
-func (o Order) recurs() bool {
+func (o Order) Recurs() bool {
 	return o.Sweep && o.Trigger.Scheduled() && !o.Name.uses("{date}") && !o.Name.uses("{time}")
 }

@@ -44,7 +44,7 @@ func (e *Exporter) runRest(ctx context.Context, order Order, report func(Decisio
 	}
 	r := newRun(e, &order, read, report)
 	names := r.announceOwn(ctx, order.Only)
-	if order.recurs() && (read.laterNight || order.LastLook && e.laterNightIsUntold(ctx, read)) {
+	if order.Recurs() && (read.laterNight || order.LastLook && e.laterNightIsUntold(ctx, read)) {
 		for _, name := range names {
 			report(Decision{Action: Wait, ImageName: name, Reason: later, Awaits: Room, Unread: true})
 		}

@@ -114,7 +114,8 @@ func (f *fake) CreateExportImageTask(_ context.Context, input *appstream.CreateE
 }
 
 func (f *fake) exporter() *Exporter {
-	return &Exporter{AppStream: f, Place: place, Stack: "exporter@eu-west-1", RoleARN: roleARN, Now: due.UTC, Warn: func(context.Context, string, ...any) {}}
+	return &Exporter{AppStream: f, Place: place, Stack: "exporter@eu-west-1", RoleARN: roleARN, Now: due.UTC,
+		Warn: func(context.Context, string, ...any) {}}
 }
 
 // The tags are optional in AppStream's answer. What is told of a start has them all the same.

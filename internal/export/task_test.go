@@ -194,7 +194,8 @@ func TestFailure(t *testing.T) {
 			failure{"InvalidAMIName.Duplicate", "taken", takenHint}},
 		"a description that EC2 takes": {Task{State: "FAILED", Description: strings.Repeat("~", 255)},
 			failure{"FAILED", "AppStream gives no reason", ""}},
-		"a description with a dash": {Task{State: "FAILED", Description: "image – base", Errors: []TaskError{{"InvalidParameterValue", "x"}}},
+		"a description with a dash": {Task{State: "FAILED", Description: "image – base",
+			Errors: []TaskError{{"InvalidParameterValue", "x"}}},
 			failure{"InvalidParameterValue", "x", descriptionHint}},
 		"a description too long": {Task{State: "FAILED", Description: strings.Repeat("a", 256)},
 			failure{"FAILED", "AppStream gives no reason", descriptionHint}},
@@ -253,7 +254,7 @@ func TestRecurs(t *testing.T) {
 		{Order{Trigger: event, Name: nameTemplate(t, "{image}")}, false},
 		{Order{Trigger: trigger.Trigger{Type: trigger.Request}, Sweep: true, Name: nameTemplate(t, "{image}")}, false},
 	} {
-		if got := test.order.recurs(); got != test.want {
+		if got := test.order.Recurs(); got != test.want {
 			t.Errorf("%+v: %v", test.order, got)
 		}
 	}

@@ -130,11 +130,7 @@ const namedInSweep = 20
 // to carry them. Should there be several messages, each begins with another image.
 func (h *Handler) sweepGivenUpDocument(item work.Item, names []string, why string) notify.Document {
 	waited := formatDuration(max(0, h.now().Sub(item.Since)))
-	count := fmt.Sprintf("%d images", len(names))
-	if len(names) == 1 {
-		count = "1 image"
-	}
-	summary := fmt.Sprintf("%s of a scheduled run could not be started within %s: %s", count, waited, why)
+	summary := fmt.Sprintf("%d images of a scheduled run could not be started within %s: %s", len(names), waited, why)
 	id := notify.IDWithoutTask(item.Trigger.ID, allImages+" "+names[0], "GIVEN_UP")
 	document := h.newDocument(notify.ExportGivenUp, item.Trigger, allImages, id, summary)
 	list := strings.Join(names[:min(len(names), namedInSweep)], ", ")
@@ -144,7 +140,8 @@ func (h *Handler) sweepGivenUpDocument(item work.Item, names []string, why strin
 	document.Error = &notify.Error{
 		Code:    "DeadlinePassed",
 		Message: fmt.Sprintf("waited for %s: %s; not started: %s", waited, why, list),
-		Hint: "No later run of the schedule is seen to carry them. If the schedule is on, the next run does; otherwise request the images. " +
+		Hint: "No later run of the schedule is seen to carry them. If the schedule is on, the next run does; otherwise request the " +
+			"images. " +
 			"If exports wait for room every night, ask AWS Support for a higher limit or raise WaitDeadlineHours.",
 	}
 	return document

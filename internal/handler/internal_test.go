@@ -113,7 +113,8 @@ func TestBoundedReply(t *testing.T) {
 	list := func(count, size int) (entries []Entry) {
 		for i := range count {
 			name := fmt.Sprintf("image-%05d", i)
-			entries = append(entries, Entry{ImageName: name, AMIName: name, TaskID: name, Reason: strings.Repeat("\x01", size), Hint: "hint"})
+			entries = append(entries, Entry{ImageName: name, AMIName: name, TaskID: name, Reason: strings.Repeat("\x01", size),
+				Hint: "hint"})
 		}
 		return entries
 	}
@@ -144,7 +145,8 @@ func TestBoundedReply(t *testing.T) {
 			{len(got.Rejected), got.RejectedMore, test.count + 4},
 		} {
 			if list.names+list.more != list.all || list.names < min(test.names, 1000-5) || list.names > min(1000, test.names+5) {
-				t.Errorf("%d entries of %d bytes, list %d: %d named, %d more of %d", test.count, test.size, i, list.names, list.more, list.all)
+				t.Errorf("%d entries of %d bytes, list %d: %d named, %d more of %d", test.count, test.size, i, list.names, list.more,
+					list.all)
 			}
 		}
 		if len(whole.Rejected) != test.count+4 {

@@ -40,6 +40,8 @@ func (h *Handler) request(ctx context.Context, item work.Item, phase phase) (don
 		h.log.InfoContext(ctx, "a later run carries what is left of this one", "images", len(waiting), "triggerId", item.Trigger.ID)
 		h.metrics.Count(metrics.SweepsCarriedOn, 1)
 		return true, 0
+	case phase == overdue && order.Recurs():
+		return false, requestDelay(next, tally.awaited, now) // the next night's run may have begun just now
 	case phase != inTime:
 		return h.giveUp(ctx, item, waiting, reply.Waiting, ""), delay
 	case len(waiting) == len(item.Request.Only) && next.Request.Limit == item.Request.Limit:
@@ -55,7 +57,7 @@ func (h *Handler) request(ctx context.Context, item work.Item, phase phase) (don
 }
 
 // giveUp tells of each image that it was not started in time, and why. Of the images of a scheduled run, for which nobody has asked
-// one by one, it tells once.
+// one by one, it tells once where they are several.
 func (h *Handler) giveUp(ctx context.Context, item work.Item, images []string, waiting []Entry, why string) (done bool) {
 	entries := map[string]Entry{}
 	for _, entry := range waiting {
@@ -71,7 +73,7 @@ func (h *Handler) giveUp(ctx context.Context, item work.Item, images []string, w
 		h.log.ErrorContext(ctx, "given up", "imageName", name, "amiName", entry.AMIName, "triggerId", item.Trigger.ID, "reason", reason)
 		documents = append(documents, h.requestGivenUpDocument(item, name, entry.AMIName, reason))
 	}
-	if item.Trigger.Scheduled() && sweeps(item.Request.Spec) && images[0] != allImages {
+	if item.Trigger.Scheduled() && sweeps(item.Request.Spec) && len(images) > 1 {
 		documents = []notify.Document{h.sweepGivenUpDocument(item, images, cmp.Or(entries[images[0]].Reason, why))}
 	}
 	done = true

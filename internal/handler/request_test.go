@@ -201,7 +201,8 @@ func TestRequestGivenUp(t *testing.T) {
 	t.Parallel()
 	asked := requestItem("a", "b")
 	asked.Request.Spec.Images = []string{"a", "b"}
-	const noLaterRun = "No later run of the schedule is seen to carry them. If the schedule is on, the next run does; otherwise request the " +
+	const noLaterRun = "No later run of the schedule is seen to carry them. If the schedule is on, the next run does; otherwise request " +
+		"the " +
 		"images. If exports wait for room every night, ask AWS Support for a higher limit or raise WaitDeadlineHours."
 	for _, test := range []struct {
 		name    string
@@ -215,8 +216,8 @@ func TestRequestGivenUp(t *testing.T) {
 			"a": "waited for 24h: the image is CREATING", "b": "waited for 24h: the image is CREATING",
 		}, "", false},
 		{"images of a scheduled run, told once", requestItem("a", "b"), func(n *night) { n.build("a", "b") }, map[string]string{
-			"*": "waited for 24h: the image is CREATING; not started: a, b",
-		}, noLaterRun, false},
+			"*": "waited for 25h: the image is CREATING; not started: a, b",
+		}, noLaterRun, true},
 		{"AppStream could never be read", requestItem(), func(n *night) { n.refuse(503, "ServiceUnavailable", "DescribeImages") },
 			map[string]string{
 				"*": "waited for 25h: cannot read AppStream's images and export tasks: DescribeImages: ServiceUnavailable: No.",
@@ -659,7 +660,8 @@ func TestLimitIsLearned(t *testing.T) {
 	want.Request.Progress = two.Add(time.Hour)
 	check(t, "what is left", want, queued[len(queued)-1])
 	check(t, "calls", []string{
-		"CreateExportImageTask", "CreateExportImageTask", "DescribeImages", "ListExportImageTasks", "ListTagsForResource", "ListTagsForResource",
+		"CreateExportImageTask", "CreateExportImageTask", "DescribeImages", "ListExportImageTasks", "ListTagsForResource",
+		"ListTagsForResource",
 		"Publish", "Publish", "SendMessage", "SendMessage", "SendMessage",
 	}, n.actions(before))
 

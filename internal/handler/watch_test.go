@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/appstream"
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
 
@@ -551,6 +552,97 @@ func TestRenewedInTime(t *testing.T) {
 				}
 			}
 			check(t, "told", []string{taskID(1) + ":EXPORTING"}, n.ids())
+		})
+	}
+}
+
+// twice is an AppStream that exports an image twice under one AMI name, and whose lists may leave out the AMI's id.
+type twice struct {
+	export.AppStream
+	listed []types.ExportImageTask
+}
+
+func (a twice) ListExportImageTasks(context.Context, *appstream.ListExportImageTasksInput,
+	...func(*appstream.Options)) (*appstream.ListExportImageTasksOutput, error) {
+	return &appstream.ListExportImageTasksOutput{ExportImageTasks: a.listed}, nil
+}
+
+// EC2's AMI names are no lock: two exports of one image may both complete. Each is told as completed; the later one says that there
+// are two AMIs.
+func TestDuplicateAMI(t *testing.T) {
+	t.Parallel()
+	other := types.ExportImageTask{
+		TaskId: aws.String("other"), ImageArn: aws.String(imageARN("base")), AmiName: aws.String(amiOf("base")),
+		State: types.ExportImageTaskStateCompleted, AmiId: aws.String("ami-0123456789abcdef0"),
+	}
+	changed := func(change func(*types.ExportImageTask)) types.ExportImageTask {
+		task := other
+		change(&task)
+		return task
+	}
+	for _, test := range []struct {
+		name   string
+		listed types.ExportImageTask
+		told   bool
+	}{
+		{"another has completed", other, true},
+		{"another runs", changed(func(t *types.ExportImageTask) { t.State = types.ExportImageTaskStateExporting }), false},
+		{"another has failed", changed(func(t *types.ExportImageTask) { t.State = types.ExportImageTaskStateFailed }), false},
+		{"under another name", changed(func(t *types.ExportImageTask) { t.AmiName = aws.String("x") }), false},
+		{"of another image", changed(func(t *types.ExportImageTask) { t.ImageArn = aws.String(imageARN("x")) }), false},
+		{"the very same", changed(func(t *types.ExportImageTask) { t.TaskId = aws.String(taskID(1)) }), false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			n := newNight(t)
+			watch := n.begin("base")
+			n.pass(time.Hour)
+			n.with(func(d *handler.Dependencies) { d.AppStream = twice{d.AppStream, []types.ExportImageTask{test.listed}} })
+			check(t, "kept", nil, n.batch(1, watch))
+			d := n.documents()[1]
+			check(t, "type", notify.ExportCompleted, d.Type)
+			counted := strings.Contains(n.metrics.String(), `"DuplicateAmis":1`)
+			if !test.told {
+				check(t, "error", nil, d.Error)
+				check(t, "counted", false, counted)
+				return
+			}
+			check(t, "code", "DuplicateAmi", d.Error.Code)
+			check(t, "counted", true, counted)
+			for _, part := range []string{"ami-0123456789abcdef0", d.Task.AMIID, taskID(1), "other", amiOf("base")} {
+				if !strings.Contains(d.Error.Message, part) {
+					t.Errorf("the message %q lacks %s", d.Error.Message, part)
+				}
+			}
+		})
+	}
+}
+
+// Whether there is a second AMI is worth a second look, but the news of the first one is worth more.
+func TestCompletedWithoutALookForADuplicate(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name  string
+		code  string
+		after time.Duration
+		kept  []int
+	}{
+		{"trouble that passes", "InternalFailure", time.Hour, []int{0}},
+		{"trouble until long after the deadline", "InternalFailure", exportDeadline + 40*time.Minute, nil},
+		{"it may not be looked", "AccessDeniedException", time.Hour, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			n := newNight(t)
+			watch := n.begin("base")
+			n.pass(test.after)
+			n.refuse(map[bool]int{true: 500, false: 400}[test.code == "InternalFailure"], test.code, "ListExportImageTasks")
+			check(t, "kept", test.kept, n.batch(1, watch))
+			want := []string{taskID(1) + ":EXPORTING", taskID(1) + ":COMPLETED"}
+			if test.kept != nil {
+				want = want[:1]
+			}
+			check(t, "told", want, n.ids())
 		})
 	}
 }

@@ -218,6 +218,12 @@ func (s *simulation) planNight(from time.Time) {
 	if s.chance(0.7) {
 		s.at(sometime(), s.sendAgain)
 	}
+	if s.chance(0.2) {
+		s.at(sometime(), func() { s.appStream.SetMaxConcurrentExports([]int{0, 1, 2, 3}[s.IntN(4)]) })
+	}
+	if s.chance(0.2) && from.Before(s.calm) {
+		s.at(sometime(), s.loseMark)
+	}
 }
 
 // sometimes is at once as often as not.
@@ -304,6 +310,19 @@ func (s *simulation) removeImage() {
 			s.appStream.PutImage(appstream.Image{Name: name})
 			s.born(name)
 		})
+	}
+}
+
+// loseMark has somebody remove the mark of some image whose export AppStream remembers.
+func (s *simulation) loseMark() {
+	tasks := s.appStream.Tasks()
+	if len(tasks) == 0 {
+		return
+	}
+	task := tasks[s.IntN(len(tasks))]
+	if !task.Forgotten && s.appStream.TagsOf(task.ImageName)["appstream-ami-exporter:ami-name"] == task.AMIName {
+		s.tracef("the mark of %s is removed", task.ImageName)
+		s.appStream.Untag(task.ImageName, "appstream-ami-exporter:ami-name", "appstream-ami-exporter:ami-id")
 	}
 }
 

@@ -34,7 +34,7 @@ var chosenParameters = map[string]string{
 	"AmiDescriptionTemplate": "Made {created}", "AmiTags": "Team=Desktop", "CopyImageTags": "false",
 	"WaitDeadlineHours": "24", "ExportDeadlineHours": "48", "ScheduleExpression": "rate(2 days)", "ScheduleTimezone": "Europe/Dublin",
 	"Schedule": "DISABLED", "MemorySize": "256", "Timeout": "600", "ReservedConcurrency": "3", "LogRetentionDays": "30",
-	"NotificationEmail": "desktop@example.com",
+	"NotificationEmail": "desktop@example.com", "EmailAbout": "PROBLEMS",
 }
 
 func TestProjectResources(t *testing.T) {
@@ -59,7 +59,13 @@ func TestProjectResources(t *testing.T) {
 				refusal("sns:Publish", ownTopic),
 			),
 		}},
-		"AWS::SNS::Subscription": {"EmailSubscription": {"TopicArn": ownTopic, "Protocol": "email", "Endpoint": "desktop@example.com"}},
+		"AWS::SNS::Subscription": {"EmailSubscription": {
+			"TopicArn": ownTopic, "Protocol": "email", "Endpoint": "desktop@example.com", "FilterPolicyScope": "MessageBody",
+			"FilterPolicy": object{"$or": list{
+				object{"error": object{"code": list{object{"exists": true}}}},
+				object{"AlarmName": list{object{"exists": true}}},
+			}},
+		}},
 		"AWS::SQS::Queue": {
 			"WorkQueue": {
 				"SqsManagedSseEnabled": true, "MessageRetentionPeriod": 1209600, "VisibilityTimeout": 1800,

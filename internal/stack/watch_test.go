@@ -54,6 +54,7 @@ func TestProjectAlarms(t *testing.T) {
 		"ExportFailedAlarm":    "AppStreamAmiExporter ExportsFailed " + function + " Sum >= 1, 1 x 300 s, missing notBreaching",
 		"ExportRejectedAlarm":  "AppStreamAmiExporter ExportsRejected " + function + " Sum >= 1, 1 x 300 s, missing notBreaching",
 		"ExportGivenUpAlarm":   "AppStreamAmiExporter ExportsGivenUp " + function + " Sum >= 1, 1 x 300 s, missing notBreaching",
+		"DuplicateAmiAlarm":    "AppStreamAmiExporter DuplicateAmis " + function + " Sum >= 1, 1 x 300 s, missing notBreaching",
 		"FunctionErrorsAlarm":  "AWS/Lambda Errors " + function + " Sum >= 1, 1 x 300 s, missing notBreaching",
 		"ThrottlesAlarm":       "AWS/Lambda Throttles " + function + " Sum >= 1, 3 x 300 s, missing notBreaching",
 		"EventsDroppedAlarm":   "AWS/Lambda AsyncEventsDropped " + function + " Sum >= 1, 1 x 300 s, missing notBreaching",
@@ -93,7 +94,7 @@ func TestProjectAlarmsCanBeOff(t *testing.T) {
 	}
 	for _, parameters := range []map[string]string{{"Schedule": "DISABLED"}, {"HoursWithoutRun": "0"}} {
 		alarms := projectAlarms(t, parameters)
-		if _, ok := alarms["NightMissedAlarm"]; ok || len(alarms) != 11 {
+		if _, ok := alarms["NightMissedAlarm"]; ok || len(alarms) != 12 {
 			t.Errorf("with %v the alarms are %v", parameters, slices.Sorted(maps.Keys(alarms)))
 		}
 	}
@@ -179,8 +180,8 @@ func TestProjectDashboard(t *testing.T) {
 		parameters map[string]string
 		alarms     int
 	}{
-		{nil, 12},
-		{map[string]string{"Schedule": "DISABLED"}, 11},
+		{nil, 13},
+		{map[string]string{"Schedule": "DISABLED"}, 12},
 		{map[string]string{"Alarms": "DISABLED"}, 0},
 	} {
 		d := projectDashboard(t, test.parameters)

@@ -138,3 +138,10 @@ func (s *Server) start(now time.Time, image *storedImage, input createExportInpu
 	s.tasks = append(s.tasks, task)
 	return task
 }
+
+// SetMaxConcurrentExports changes the account's limit; 0 is none.
+func (s *Server) SetMaxConcurrentExports(limit int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.options.MaxConcurrentExports = limit
+}

@@ -86,3 +86,14 @@ func (s *Server) TagsOf(name string) map[string]string {
 	}
 	return maps.Clone(image.Tags)
 }
+
+// Untag removes tags of this account's image of that name, as a person does.
+func (s *Server) Untag(name string, keys ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if image := s.imageByARN(s.options.Now(), s.ImageARN(name)); image != nil {
+		for _, key := range keys {
+			delete(image.Tags, key)
+		}
+	}
+}
