@@ -55,7 +55,8 @@ func (k keeping) show(s terminal.Screen) {
 	if rules == "" {
 		rules = "none, so all stay"
 	}
-	s.Line("What becomes of the AMIs of %s in %s (account %s). Keep rules: %s. KeepMode: %s.", k.Stack.Name, k.Stack.Region, k.Stack.Account, rules, k.reply.Mode)
+	s.Line("What becomes of the AMIs of %s in %s (account %s). Keep rules: %s. KeepMode: %s.", k.Stack.Name, k.Stack.Region,
+		k.Stack.Account, rules, k.reply.Mode)
 	if k.reply.Mode == "PLAN" {
 		s.Line("Nothing is marked or deregistered while KeepMode is PLAN.")
 	}

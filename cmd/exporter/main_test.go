@@ -87,15 +87,21 @@ func TestKeepScreen(t *testing.T) {
 		Mode: "ON", Keep: "last=2,monthly=12",
 		Regions: []deployed.KeepingRegion{
 			{Region: "eu-west-1", AMIs: []deployed.AMI{
-				{ID: "ami-5", Name: "base-20261124", Family: "base", ExportedAt: at(24), GiB: 200, Fate: "keep", Reason: "last=2: one of the newest"},
-				{ID: "ami-4", Name: "base-20261123", Family: "base", ExportedAt: at(23), GiB: 200, Fate: "retire", Reason: "no rule keeps it", RetireAt: at(30)},
-				{ID: "ami-3", Name: "base-20261122", Family: "base", ExportedAt: at(22), GiB: 200, Fate: "retiring", Reason: "no rule keeps it; it is marked", RetireAt: at(26)},
-				{ID: "ami-2", Name: "base-20261121", Family: "base", ExportedAt: at(21), GiB: 200, Fate: "due", Reason: "no rule keeps it, and its time has come", RetireAt: at(24)},
+				{ID: "ami-5", Name: "base-20261124", Family: "base", ExportedAt: at(24), GiB: 200, Fate: "keep",
+					Reason: "last=2: one of the newest"},
+				{ID: "ami-4", Name: "base-20261123", Family: "base", ExportedAt: at(23), GiB: 200, Fate: "retire",
+					Reason: "no rule keeps it", RetireAt: at(30)},
+				{ID: "ami-3", Name: "base-20261122", Family: "base", ExportedAt: at(22), GiB: 200, Fate: "retiring",
+					Reason: "no rule keeps it; it is marked", RetireAt: at(26)},
+				{ID: "ami-2", Name: "base-20261121", Family: "base", ExportedAt: at(21), GiB: 200, Fate: "due",
+					Reason: "no rule keeps it, and its time has come", RetireAt: at(24)},
 				{
-					ID: "ami-6", Name: "office-20261124", Family: "office", ExportedAt: at(24), GiB: 501, Fate: "keep", Reason: "last=2: one of the newest",
+					ID: "ami-6", Name: "office-20261124", Family: "office", ExportedAt: at(24), GiB: 501, Fate: "keep",
+					Reason:    "last=2: one of the newest",
 					Obstacles: []string{"it is encrypted", "its volume has 501 GiB, and at most 500 can be imported"},
 				},
-				{ID: "ami-1", Name: "old", GiB: 100, Fate: "left", Reason: "nothing proves that it is a finished export: it has no tag appstream-ami-exporter:complete"},
+				{ID: "ami-1", Name: "old", GiB: 100, Fate: "left",
+					Reason: "nothing proves that it is a finished export: it has no tag appstream-ami-exporter:complete"},
 			}},
 			{Region: "us-east-1", Unread: []string{"its AMIs could not be read: DescribeImages: UnauthorizedOperation: no"}},
 		},
@@ -103,8 +109,10 @@ func TestKeepScreen(t *testing.T) {
 	compare(t, "keep.txt", k)
 	attentive(t, k, "in us-east-1 nothing is retired now")
 	var out bytes.Buffer
-	keeping{Stack: stack, reply: deployed.Keeping{Mode: "PLAN", Regions: []deployed.KeepingRegion{{Region: "eu-west-1"}}}}.show(terminal.NewScreen(&out))
-	for _, part := range []string{"Keep rules: none, so all stay. KeepMode: PLAN.", "Nothing is marked", "No AMI in eu-west-1.", "at most $0 a month"} {
+	keeping{Stack: stack, reply: deployed.Keeping{Mode: "PLAN",
+		Regions: []deployed.KeepingRegion{{Region: "eu-west-1"}}}}.show(terminal.NewScreen(&out))
+	for _, part := range []string{"Keep rules: none, so all stay. KeepMode: PLAN.", "Nothing is marked", "No AMI in eu-west-1.",
+		"at most $0 a month"} {
 		if !strings.Contains(out.String(), part) {
 			t.Errorf("without rules and AMIs %q is not said:\n%s", part, out.String())
 		}
@@ -117,7 +125,8 @@ func TestExportScreen(t *testing.T) {
 		e            exported
 		says, person string
 	}{
-		"started": {exported{reply: deployed.Reply{Started: []deployed.Entry{{ImageName: "a1", AMIName: "a1-x", TaskID: "1"}}}}, "Started.", ""},
+		"started": {exported{reply: deployed.Reply{Started: []deployed.Entry{{ImageName: "a1", AMIName: "a1-x", TaskID: "1"}}}}, "Started.",
+			""},
 		"waits": {
 			exported{
 				reply: deployed.Reply{Waiting: []deployed.Entry{{ImageName: "a1", Reason: "the image is PENDING"}}},
@@ -130,7 +139,8 @@ func TestExportScreen(t *testing.T) {
 		},
 		"rejected": {
 			exported{
-				reply: deployed.Reply{Rejected: []deployed.Entry{{ImageName: "a1", Reason: "the image was not found", Hint: "Check the name."}}},
+				reply: deployed.Reply{Rejected: []deployed.Entry{{ImageName: "a1", Reason: "the image was not found",
+					Hint: "Check the name."}}},
 			},
 			"Check the name.", "nothing was started",
 		},
@@ -176,13 +186,15 @@ func TestStatusScreen(t *testing.T) {
 			AMIID: "ami-0123456789abcdef0",
 		},
 		{ImageName: "win2022-hr-1", AMIName: "win2022-hr-1-20261122T101500Z", Created: at("2026-11-21 08:31")},
-		{ImageName: "win2022-old", AMIName: "win2022-old-20260101T101500Z", State: "COMPLETED", Created: at("2026-10-24 08:31"), AMIID: "ami-1"},
+		{ImageName: "win2022-old", AMIName: "win2022-old-20260101T101500Z", State: "COMPLETED", Created: at("2026-10-24 08:31"),
+			AMIID: "ami-1"},
 	}, morning)
 	s := state{
 		Stack: stack, Time: morning, Running: running, Ended: ended,
 		LastNight: &deployed.Line{At: at("2026-11-24 02:00"), Images: 8, Started: 3, Waiting: 1, Skipped: 4},
 		ToExport: toExport(deployed.Reply{
-			Waiting:    []deployed.Entry{{ImageName: "win2025-lab-1", AMIName: "win2025-lab-1-20261123T101500Z", Reason: "the image is CREATING"}},
+			Waiting: []deployed.Entry{{ImageName: "win2025-lab-1", AMIName: "win2025-lab-1-20261123T101500Z",
+				Reason: "the image is CREATING"}},
 			WouldStart: []deployed.Entry{{ImageName: "win2022-cad-4", AMIName: "win2022-cad-4-20261123T111500Z"}},
 		}),
 		Queues: []queue{
@@ -250,7 +262,8 @@ func TestUsualTime(t *testing.T) {
 		left  map[time.Duration]string
 	}{
 		"none yet": {
-			usualTime{}, "What an export takes is not known yet: none has ended here in the last 30d.", map[time.Duration]string{time.Hour: ""},
+			usualTime{}, "What an export takes is not known yet: none has ended here in the last 30d.",
+			map[time.Duration]string{time.Hour: ""},
 		},
 		"one": {
 			usualTime{count: 1, shortest: 40 * time.Minute, longest: 40 * time.Minute, average: 40 * time.Minute},

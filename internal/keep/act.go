@@ -415,7 +415,8 @@ func (p *pass) unmarkImage(ctx context.Context, d *Decision) {
 func (p *pass) tellOrphans(ctx context.Context, d *Decision, left []Snapshot) {
 	orphans := slices.DeleteFunc(slices.Clone(left), func(s Snapshot) bool { return s.ReturnCode == "skipped" })
 	if len(left) > 0 {
-		p.Log.WarnContext(ctx, "snapshots of a deregistered AMI were not deleted", "ami", d.AMI.ID, "region", d.Region, "snapshots", fmt.Sprint(left))
+		p.Log.WarnContext(ctx, "snapshots of a deregistered AMI were not deleted", "ami", d.AMI.ID, "region", d.Region, "snapshots",
+			fmt.Sprint(left))
 	}
 	if len(orphans) == 0 {
 		return
@@ -470,7 +471,8 @@ func (p *pass) movePointers(ctx context.Context, region *RegionPlan) {
 		p.count(metrics.PointersFailed, 1)
 		p.fail(ctx, order.Target, "the parameter "+order.Name+" does not name it", err)
 		if canRemember(order.Target.AMI, toldNoPointer) && ctx.Err() == nil {
-			p.tellOnce(ctx, region.Region, News{kind: newsNoPointer, word: toldNoPointer, Decisions: []*Decision{order.Target}, detail: order.Name + ": " + err.Error()})
+			p.tellOnce(ctx, region.Region, News{kind: newsNoPointer, word: toldNoPointer, Decisions: []*Decision{order.Target},
+				detail: order.Name + ": " + err.Error()})
 		}
 	}
 }
@@ -498,7 +500,8 @@ func (p *pass) movePointer(ctx context.Context, region *RegionPlan, order Pointe
 	}
 	listed := slices.ContainsFunc(region.Decisions, func(d *Decision) bool { return d.AMI.ID == before.Value })
 	if shown(before.Value) >= 0 && !listed {
-		p.Log.WarnContext(ctx, "pointer not moved: what it names is there, and no longer the stack's", "parameter", order.Name, "region", region.Region, "ami", before.Value)
+		p.Log.WarnContext(ctx, "pointer not moved: what it names is there, and no longer the stack's", "parameter", order.Name, "region",
+			region.Region, "ami", before.Value)
 		return nil
 	}
 	facts := RegionFacts{Pointers: map[string]Pointer{order.Name: before}}

@@ -167,7 +167,8 @@ func TestHalfMarked(t *testing.T) {
 	}
 	_, _ = w.pass()
 	w.fault = nil
-	half := slices.DeleteFunc(slices.Clone(w.region(home).amis), func(a *ami) bool { return a.DeprecationTime.IsZero() || a.Tags[tags.RetireAt] != "" })
+	half := slices.DeleteFunc(slices.Clone(w.region(home).amis),
+		func(a *ami) bool { return a.DeprecationTime.IsZero() || a.Tags[tags.RetireAt] != "" })
 	if len(half) != 1 {
 		t.Fatalf("%d AMIs are deprecated and not marked", len(half))
 	}
@@ -520,7 +521,8 @@ func TestCopyTags(t *testing.T) {
 		source.Tags[key] = "x"
 	}
 	got := slices.Sorted(maps.Keys(keep.CopyTags(source, home)))
-	want := []string{"Owner", tags.AMIName, tags.ExportedAt, tags.ImageARN, tags.ImageCreated, tags.SourceAMI, tags.SourceRegion, tags.Stack}
+	want := []string{"Owner", tags.AMIName, tags.ExportedAt, tags.ImageARN, tags.ImageCreated, tags.SourceAMI, tags.SourceRegion,
+		tags.Stack}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("tags (-want +got):\n%s", diff)
 	}
@@ -669,7 +671,8 @@ func TestDecode(t *testing.T) {
 	}
 	for _, payload := range []string{
 		``, `null`, `[]`, `7`, `"x"`, `{"dryRun":false}`, `{"dryRun":"true"}`, `{"dryRun":null}`, `{"dryrun":true}`, `{"DryRun":true}`,
-		`{"dryRun":true,"region":"us-east-1"}`, `{"keep":"last=1"}`, `{"amiId":"ami-1"}`, `{"source":"aws.ec2","detail-type":"EC2 Instance State-change Notification"}`,
+		`{"dryRun":true,"region":"us-east-1"}`, `{"keep":"last=1"}`, `{"amiId":"ami-1"}`,
+		`{"source":"aws.ec2","detail-type":"EC2 Instance State-change Notification"}`,
 		`{"source":"aws.s3"}`, `{"source":7}`, `{"source":"","dryRun":true}`, `{} {}`,
 	} {
 		if got, err := keep.Decode([]byte(payload)); err == nil || !strings.Contains(err.Error(), "accepted are: ") {
@@ -693,7 +696,8 @@ func TestDryRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []string{`"dryRun":true`, `"mode":"ON"`, `"keep":"last=2"`, `"id":"` + a.ID + `"`, `"fate":"keep","reason":"last=2`} {
+	for _, part := range []string{`"dryRun":true`, `"mode":"ON"`, `"keep":"last=2"`, `"id":"` + a.ID + `"`,
+		`"fate":"keep","reason":"last=2`} {
 		if !strings.Contains(string(encoded), part) {
 			t.Errorf("the reply lacks %s: %s", part, encoded)
 		}

@@ -43,9 +43,11 @@ func ParseFamilies(text string) (Families, error) {
 		case !isFamilyName(name):
 			problems = append(problems, fmt.Errorf("%.140q is not the name of a family: letters, digits, and . - _", name))
 		case bad != nil:
-			problems = append(problems, fmt.Errorf("%.140q is not a pattern: * stands for any characters, ? for one, [abc] for one of these", pattern))
+			problems = append(problems, fmt.Errorf("%.140q is not a pattern: * stands for any characters, ? for one, [abc] for one of "+
+				"these", pattern))
 		case literals(pattern) < literalStart:
-			problems = append(problems, fmt.Errorf("the pattern %.140q must begin with at least %d characters that are no wildcards", pattern, literalStart))
+			problems = append(problems, fmt.Errorf("the pattern %.140q must begin with at least %d characters that are no wildcards",
+				pattern, literalStart))
 		default:
 			families = append(families, FamilyPattern{Name: name, Pattern: pattern})
 		}

@@ -37,8 +37,10 @@ func Obstacles(ami AMI, account string) []string {
 	if len(volumes) == 1 {
 		volume := volumes[0]
 		add(volume.DeviceName != "/dev/sda1", "its volume is %s, not /dev/sda1", shown(volume.DeviceName))
-		add(volume.VolumeSize > maxImportSize || volume.VolumeSize <= 0, "its volume has %d GiB, and at most %d can be imported", volume.VolumeSize, maxImportSize)
-		add(volume.VolumeType != "gp2" && volume.VolumeType != "gp3", "the type of its volume is %s, not gp2 or gp3", shown(volume.VolumeType))
+		add(volume.VolumeSize > maxImportSize || volume.VolumeSize <= 0, "its volume has %d GiB, and at most %d can be imported",
+			volume.VolumeSize, maxImportSize)
+		add(volume.VolumeType != "gp2" && volume.VolumeType != "gp3", "the type of its volume is %s, not gp2 or gp3",
+			shown(volume.VolumeType))
 	}
 	add(ami.Architecture != "x86_64", "its architecture is %s, not x86_64", shown(ami.Architecture))
 	add(ami.VirtualizationType != "hvm", "its virtualization is %s, not hvm", shown(ami.VirtualizationType))

@@ -46,7 +46,8 @@ func decodeEvent(payload []byte) error {
 	case event.Source == "aws.scheduler", event.Source == "aws.events":
 	case event.Source == "aws.ec2" && event.DetailType == "EC2 AMI State Change":
 	default:
-		return fmt.Errorf("the event with the source %.64q and the detail-type %.64q is not for the keeper; %s", event.Source, event.DetailType, accepted)
+		return fmt.Errorf("the event with the source %.64q and the detail-type %.64q is not for the keeper; %s", event.Source,
+			event.DetailType, accepted)
 	}
 	return nil
 }

@@ -87,7 +87,8 @@ func (p *pass) report(ctx context.Context) {
 			if d.Fate == FateKeep {
 				continue
 			}
-			p.Log.InfoContext(ctx, "decided", "ami", d.AMI.ID, "region", region.Region, "name", d.AMI.Name, "family", d.Family.Key, "fate", string(d.Fate), "reason", d.Reason)
+			p.Log.InfoContext(ctx, "decided", "ami", d.AMI.ID, "region", region.Region, "name", d.AMI.Name, "family", d.Family.Key, "fate",
+				string(d.Fate), "reason", d.Reason)
 		}
 		for _, why := range region.Unread {
 			p.Log.ErrorContext(ctx, "nothing is retired in this pass", "region", region.Region, "reason", why)

@@ -50,7 +50,8 @@ func (w *world) meddleWith(what int) {
 	switch what {
 	case 0:
 		untag(one(w, []string{
-			tags.RetireAt, tags.Retired, tags.Told, tags.Copies, tags.Complete, tags.ExportedAt, tags.ImageCreated, tags.AMIName, tags.Stack, tags.SourceAMI,
+			tags.RetireAt, tags.Retired, tags.Told, tags.Copies, tags.Complete, tags.ExportedAt, tags.ImageCreated, tags.AMIName,
+			tags.Stack, tags.SourceAMI,
 		}))
 	case 1:
 		a.DeprecationTime, a.byPerson = time.Time{}, false
@@ -108,7 +109,8 @@ func (w *world) meddleWith(what int) {
 	case 21:
 		w.subscriptions = w.rnd.IntN(2)
 	case 22:
-		r.undo = one(w, []keep.UndoRules{{}, {AMIs: 7 * day, Snapshots: 7 * day}, {AMIs: 7 * day, Snapshots: 7 * day}, {AMIs: 7 * day, Snapshots: day}})
+		r.undo = one(w, []keep.UndoRules{{}, {AMIs: 7 * day, Snapshots: 7 * day}, {AMIs: 7 * day, Snapshots: 7 * day},
+			{AMIs: 7 * day, Snapshots: day}})
 	case 23:
 		r.open = w.rnd.IntN(4) == 0
 		if w.rnd.IntN(2) == 0 {
@@ -166,7 +168,8 @@ var families = []keep.Families{
 	{{Name: "golden", Pattern: "base-*"}}, // an image is called golden
 }
 
-var locations = []*time.Location{time.UTC, location("Europe/London"), location("America/Santiago"), location("Asia/Kolkata"), location("Africa/Cairo")}
+var locations = []*time.Location{time.UTC, location("Europe/London"), location("America/Santiago"), location("Asia/Kolkata"),
+	location("Africa/Cairo")}
 
 func location(name string) *time.Location {
 	l, err := time.LoadLocation(name)

@@ -105,14 +105,16 @@ func (p *planner) unread(region RegionFacts) []string {
 	case region.ServerTime.IsZero():
 		why = append(why, "AWS's answers tell no time to compare the clock with")
 	case region.ServerTime.Sub(p.now).Abs() > maxClockError:
-		why = append(why, fmt.Sprintf("the clock is more than an hour off: it says %s, AWS %s", p.now.UTC().Format(time.RFC3339), region.ServerTime.UTC().Format(time.RFC3339)))
+		why = append(why, fmt.Sprintf("the clock is more than an hour off: it says %s, AWS %s", p.now.UTC().Format(time.RFC3339),
+			region.ServerTime.UTC().Format(time.RFC3339)))
 	}
 	for _, ami := range region.AMIs {
 		if !slices.Contains(knownStates, ami.State) {
 			why = append(why, fmt.Sprintf("%s has the state %q, which this version does not know", ami.ID, ami.State))
 		}
 		if !slices.Contains(knownProtections, ami.DeregistrationProtection) {
-			why = append(why, fmt.Sprintf("%s has the deregistration protection %q, which this version does not know", ami.ID, ami.DeregistrationProtection))
+			why = append(why, fmt.Sprintf("%s has the deregistration protection %q, which this version does not know", ami.ID,
+				ami.DeregistrationProtection))
 		}
 	}
 	return why
@@ -232,7 +234,8 @@ func (p *planner) takeSlots(region planned, decisions []*Decision) []*Decision {
 			d.byHand = "it was deregistered once, and somebody brought it back; without the tag " + tags.Retired + " it is judged again"
 			d.decide(FateKeep, "%s", d.byHand)
 		case d.mark.state == markByHand:
-			d.byHand = "somebody set its DeprecationTime to " + d.AMI.DeprecationTime.UTC().Format(time.RFC3339) + "; without one it is judged again"
+			d.byHand = "somebody set its DeprecationTime to " + d.AMI.DeprecationTime.UTC().Format(time.RFC3339) +
+				"; without one it is judged again"
 			d.decide(FateKeep, "%s", d.byHand)
 		default:
 			slots = append(slots, d)
@@ -314,7 +317,8 @@ func (p *planner) shownInUse(d *Decision) string {
 	case d.AMI.DeregistrationProtection != "" && d.AMI.DeregistrationProtection != ProtectionDisabled:
 		return "it is protected from deregistration"
 	case d.AMI.LastLaunchedTime.After(unused):
-		return fmt.Sprintf("it was launched within %d days, on %s", p.UnusedDays, d.AMI.LastLaunchedTime.In(p.Location).Format(time.DateOnly))
+		return fmt.Sprintf("it was launched within %d days, on %s", p.UnusedDays,
+			d.AMI.LastLaunchedTime.In(p.Location).Format(time.DateOnly))
 	}
 	return ""
 }

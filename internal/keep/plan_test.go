@@ -37,7 +37,8 @@ func estate() (keep.Config, keep.Facts) {
 			r.AMIs = append(r.AMIs, nightAMI(name, night))
 			r.Guards[id(name, night)] = keep.Guard{SnapshotTags: map[string]map[string]string{snap(name, night): {tags.Stack: stack}}}
 		}
-		r.Pointers["/amis/base"] = keep.Pointer{Exists: true, Value: id(name, 4), Written: id(name, 4), DataType: keep.PointerDataType, Stack: stack}
+		r.Pointers["/amis/base"] = keep.Pointer{Exists: true, Value: id(name, 4), Written: id(name, 4), DataType: keep.PointerDataType,
+			Stack: stack}
 		f.Regions = append(f.Regions, r)
 	}
 	for i := range f.Regions {
@@ -62,8 +63,10 @@ func nightAMI(region string, night int) keep.AMI {
 	ami := keep.AMI{
 		ID: id(region, night), Name: name, OwnerID: account, State: keep.StateAvailable, CreationDate: at.Add(time.Hour),
 		DeregistrationProtection: keep.ProtectionDisabled,
-		BlockDevices:             []keep.BlockDevice{{DeviceName: "/dev/sda1", SnapshotID: snap(region, night), VolumeType: "gp3", VolumeSize: 200}},
-		Architecture:             "x86_64", VirtualizationType: "hvm", BootMode: "uefi", TPMSupport: "v2.0", ENASupport: true, PlatformDetails: "Windows",
+		BlockDevices: []keep.BlockDevice{{DeviceName: "/dev/sda1", SnapshotID: snap(region, night), VolumeType: "gp3",
+			VolumeSize: 200}},
+		Architecture: "x86_64", VirtualizationType: "hvm", BootMode: "uefi", TPMSupport: "v2.0", ENASupport: true,
+		PlatformDetails: "Windows",
 		Tags: map[string]string{
 			tags.Stack: stack, tags.AMIName: tags.Marker(name), tags.ImageARN: imageARN("base"), tags.Complete: id(region, night),
 			tags.ImageCreated: "2026-08-31T10:00:00Z", tags.ExportedAt: at.Format(time.RFC3339),
@@ -120,7 +123,8 @@ func TestEstate(t *testing.T) {
 		}
 	}
 	for _, r := range plan.Regions {
-		if !listed(r.Due, id(r.Region, 0)) || !listed(r.Mark, id(r.Region, 2)) || len(r.Due) != 1 || len(r.Mark) != 1 || len(r.TakeBack) != 0 {
+		if !listed(r.Due, id(r.Region, 0)) || !listed(r.Mark, id(r.Region, 2)) || len(r.Due) != 1 || len(r.Mark) != 1 ||
+			len(r.TakeBack) != 0 {
 			t.Errorf("in %s: %d due, %d to be marked, %d to be taken back", r.Region, len(r.Due), len(r.Mark), len(r.TakeBack))
 		}
 		if at := decision(t, plan, r.Region, id(r.Region, 2)).RetireAt; !at.Equal(time.Date(2026, 12, 11, 0, 0, 0, 0, time.UTC)) {
@@ -143,31 +147,42 @@ func TestWhatKeepsAnAMI(t *testing.T) {
 		says   string
 	}{
 		// 1: only AMIs of this stack
-		{"another owner", func(_ *keep.Config, _ *keep.Facts, a *keep.AMI) { a.OwnerID = "210987654321" }, keep.FateLeft, "not this account's"},
-		{"another stack", func(_ *keep.Config, _ *keep.Facts, a *keep.AMI) { a.Tags[tags.Stack] = "other@eu-west-1" }, keep.FateLeft, "not this stack's"},
+		{"another owner", func(_ *keep.Config, _ *keep.Facts, a *keep.AMI) { a.OwnerID = "210987654321" }, keep.FateLeft,
+			"not this account's"},
+		{"another stack", func(_ *keep.Config, _ *keep.Facts, a *keep.AMI) { a.Tags[tags.Stack] = "other@eu-west-1" }, keep.FateLeft,
+			"not this stack's"},
 		{"no stack", func(_ *keep.Config, _ *keep.Facts, a *keep.AMI) { delete(a.Tags, tags.Stack) }, keep.FateLeft, "not this stack's"},
 		{"another name", func(_ *keep.Config, _ *keep.Facts, a *keep.AMI) { a.Name = "mine" }, keep.FateLeft, "not that of its name"},
-		{"not complete", func(_ *keep.Config, _ *keep.Facts, a *keep.AMI) { delete(a.Tags, tags.Complete) }, keep.FateLeft, "nothing proves"},
-		{"a person's copy", func(_ *keep.Config, _ *keep.Facts, a *keep.AMI) { a.Tags[tags.Complete] = "ami-other" }, keep.FateLeft, "names another AMI"},
+		{"not complete", func(_ *keep.Config, _ *keep.Facts, a *keep.AMI) { delete(a.Tags, tags.Complete) }, keep.FateLeft,
+			"nothing proves"},
+		{"a person's copy", func(_ *keep.Config, _ *keep.Facts, a *keep.AMI) { a.Tags[tags.Complete] = "ami-other" }, keep.FateLeft,
+			"names another AMI"},
 		{"of another Region's image", func(_ *keep.Config, _ *keep.Facts, a *keep.AMI) {
 			a.Tags[tags.ImageARN] = strings.Replace(a.Tags[tags.ImageARN], home, "us-east-1", 1)
 		}, keep.FateLeft, "not the ARN of an image"},
-		{"a copy at home", func(_ *keep.Config, _ *keep.Facts, a *keep.AMI) { a.Tags[tags.SourceAMI] = "ami-1" }, keep.FateLeft, "in the Region of the exports"},
+		{"a copy at home", func(_ *keep.Config, _ *keep.Facts, a *keep.AMI) { a.Tags[tags.SourceAMI] = "ami-1" }, keep.FateLeft,
+			"in the Region of the exports"},
 		// what is not certain
-		{"no time of its image", func(_ *keep.Config, _ *keep.Facts, a *keep.AMI) { delete(a.Tags, tags.ImageCreated) }, keep.FateLeft, "are not both times"},
-		{"no time of its export", func(_ *keep.Config, _ *keep.Facts, a *keep.AMI) { a.Tags[tags.ExportedAt] = "yesterday" }, keep.FateLeft, "are not both times"},
+		{"no time of its image", func(_ *keep.Config, _ *keep.Facts, a *keep.AMI) { delete(a.Tags, tags.ImageCreated) }, keep.FateLeft,
+			"are not both times"},
+		{"no time of its export", func(_ *keep.Config, _ *keep.Facts, a *keep.AMI) { a.Tags[tags.ExportedAt] = "yesterday" }, keep.FateLeft,
+			"are not both times"},
 		{"an export in the future", func(_ *keep.Config, _ *keep.Facts, a *keep.AMI) {
 			a.Tags[tags.ExportedAt] = noon.Add(time.Minute).Format(time.RFC3339)
 		}, keep.FateLeft, "in the future"},
-		{"launched in the future", func(_ *keep.Config, _ *keep.Facts, a *keep.AMI) { a.LastLaunchedTime = noon.Add(time.Hour) }, keep.FateLeft, "in the future"},
-		{"exported long before", func(_ *keep.Config, _ *keep.Facts, a *keep.AMI) { a.CreationDate = a.CreationDate.Add(31 * day) }, keep.FateLeft, "more than 30 days"},
-		{"no CreationDate", func(_ *keep.Config, _ *keep.Facts, a *keep.AMI) { a.CreationDate = time.Time{} }, keep.FateLeft, "does not say when"},
+		{"launched in the future", func(_ *keep.Config, _ *keep.Facts, a *keep.AMI) { a.LastLaunchedTime = noon.Add(time.Hour) },
+			keep.FateLeft, "in the future"},
+		{"exported long before", func(_ *keep.Config, _ *keep.Facts, a *keep.AMI) { a.CreationDate = a.CreationDate.Add(31 * day) },
+			keep.FateLeft, "more than 30 days"},
+		{"no CreationDate", func(_ *keep.Config, _ *keep.Facts, a *keep.AMI) { a.CreationDate = time.Time{} }, keep.FateLeft,
+			"does not say when"},
 		{"a name that is a family's and an image's", func(c *keep.Config, f *keep.Facts, _ *keep.AMI) {
 			c.Families = keep.Families{{Name: "base", Pattern: "office-*"}}
 			f.Regions[0].AMIs[4].Tags[tags.ImageARN] = imageARN("office-1")
 		}, keep.FateLeft, "as a family is"},
 		// 2: slots
-		{"disabled", func(_ *keep.Config, _ *keep.Facts, a *keep.AMI) { a.State = keep.StateDisabled }, keep.FateLeft, "its state is disabled"},
+		{"disabled", func(_ *keep.Config, _ *keep.Facts, a *keep.AMI) { a.State = keep.StateDisabled }, keep.FateLeft,
+			"its state is disabled"},
 		{"one of the last two that are available", func(_ *keep.Config, f *keep.Facts, _ *keep.AMI) {
 			for night := 1; night < 4; night++ {
 				f.Regions[0].AMIs[night].State = keep.StateDisabled
@@ -188,16 +203,20 @@ func TestWhatKeepsAnAMI(t *testing.T) {
 		{"something unread", func(_ *keep.Config, f *keep.Facts, _ *keep.AMI) {
 			f.Regions[0].Unread = []string{"its AMIs could not be read"}
 		}, keep.FateLeft, "could not be read"},
-		{"guards unread", func(_ *keep.Config, f *keep.Facts, _ *keep.AMI) { f.Regions[0].Guards = nil }, keep.FateLeft, "whether it is used is not known"},
-		{"an unknown state somewhere", func(_ *keep.Config, f *keep.Facts, _ *keep.AMI) { f.Regions[0].AMIs[3].State = "sleeping" }, keep.FateLeft, `the state "sleeping"`},
+		{"guards unread", func(_ *keep.Config, f *keep.Facts, _ *keep.AMI) { f.Regions[0].Guards = nil }, keep.FateLeft,
+			"whether it is used is not known"},
+		{"an unknown state somewhere", func(_ *keep.Config, f *keep.Facts, _ *keep.AMI) { f.Regions[0].AMIs[3].State = "sleeping" },
+			keep.FateLeft, `the state "sleeping"`},
 		{"an unknown protection somewhere", func(_ *keep.Config, f *keep.Facts, _ *keep.AMI) {
 			f.Regions[0].AMIs[3].DeregistrationProtection = "half"
 		}, keep.FateLeft, `"half"`},
 		{"a clock that is fast", func(_ *keep.Config, f *keep.Facts, _ *keep.AMI) {
 			f.Regions[0].ServerTime = noon.Add(-61 * time.Minute)
 		}, keep.FateLeft, "more than an hour off"},
-		{"a clock that is slow", func(_ *keep.Config, f *keep.Facts, _ *keep.AMI) { f.Regions[0].ServerTime = noon.Add(61 * time.Minute) }, keep.FateLeft, "more than an hour off"},
-		{"no clock to compare with", func(_ *keep.Config, f *keep.Facts, _ *keep.AMI) { f.Regions[0].ServerTime = time.Time{} }, keep.FateLeft, "no time to compare"},
+		{"a clock that is slow", func(_ *keep.Config, f *keep.Facts, _ *keep.AMI) { f.Regions[0].ServerTime = noon.Add(61 * time.Minute) },
+			keep.FateLeft, "more than an hour off"},
+		{"no clock to compare with", func(_ *keep.Config, f *keep.Facts, _ *keep.AMI) { f.Regions[0].ServerTime = time.Time{} },
+			keep.FateLeft, "no time to compare"},
 		// 4: used means kept
 		{"referred to", func(_ *keep.Config, f *keep.Facts, _ *keep.AMI) {
 			guard(f, func(g *keep.Guard) { g.References = []string{"ec2:Instance i-1"} })
@@ -206,9 +225,11 @@ func TestWhatKeepsAnAMI(t *testing.T) {
 			guard(f, func(g *keep.Guard) { g.SharedWith = []string{"210987654321"} })
 		}, keep.FateKeep, "shared with 210987654321"},
 		{"public", func(_ *keep.Config, _ *keep.Facts, a *keep.AMI) { a.Public = true }, keep.FateKeep, "shared with everybody"},
-		{"launched", func(_ *keep.Config, _ *keep.Facts, a *keep.AMI) { a.LastLaunchedTime = noon.Add(-29 * day) }, keep.FateKeep, "launched within 30 days"},
+		{"launched", func(_ *keep.Config, _ *keep.Facts, a *keep.AMI) { a.LastLaunchedTime = noon.Add(-29 * day) }, keep.FateKeep,
+			"launched within 30 days"},
 		{"pointed to", func(_ *keep.Config, f *keep.Facts, a *keep.AMI) {
-			f.Regions[0].Pointers["/amis/base"] = keep.Pointer{Exists: true, Value: a.ID, Written: a.ID, DataType: keep.PointerDataType, Stack: stack}
+			f.Regions[0].Pointers["/amis/base"] = keep.Pointer{Exists: true, Value: a.ID, Written: a.ID, DataType: keep.PointerDataType,
+				Stack: stack}
 		}, keep.FateKeep, "the parameter /amis/base names it"},
 		{"protected", func(_ *keep.Config, _ *keep.Facts, a *keep.AMI) {
 			a.DeregistrationProtection = keep.ProtectionWithoutCooldown
@@ -216,7 +237,8 @@ func TestWhatKeepsAnAMI(t *testing.T) {
 		{"cooling down", func(_ *keep.Config, _ *keep.Facts, a *keep.AMI) {
 			a.DeregistrationProtection = keep.ProtectionWithCooldown
 		}, keep.FateKeep, "protected"},
-		{"to be kept", func(_ *keep.Config, _ *keep.Facts, a *keep.AMI) { a.Tags[tags.Keep] = "until spring" }, keep.FateKeep, "somebody tagged it"},
+		{"to be kept", func(_ *keep.Config, _ *keep.Facts, a *keep.AMI) { a.Tags[tags.Keep] = "until spring" }, keep.FateKeep,
+			"somebody tagged it"},
 		{"a snapshot of another stack", func(_ *keep.Config, f *keep.Facts, _ *keep.AMI) {
 			guard(f, func(g *keep.Guard) {
 				g.SnapshotTags = map[string]map[string]string{snap(home, 0): {tags.Stack: "other@eu-west-1"}}
@@ -224,21 +246,32 @@ func TestWhatKeepsAnAMI(t *testing.T) {
 		}, keep.FateKeep, "belongs to another stack"},
 		// 5: the mark
 		{"PLAN", func(c *keep.Config, _ *keep.Facts, _ *keep.AMI) { c.On = false }, keep.FateRetire, "KeepMode is PLAN"},
-		{"too early", func(c *keep.Config, _ *keep.Facts, a *keep.AMI) { markAMI(*c, a, noon.Add(time.Minute)) }, keep.FateRetiring, "it is marked"},
-		{"too late", func(c *keep.Config, _ *keep.Facts, a *keep.AMI) { markAMI(*c, a, noon.Add(-3*day)) }, keep.FateRetire, "its time has passed"},
+		{"too early", func(c *keep.Config, _ *keep.Facts, a *keep.AMI) { markAMI(*c, a, noon.Add(time.Minute)) }, keep.FateRetiring,
+			"it is marked"},
+		{"too late", func(c *keep.Config, _ *keep.Facts, a *keep.AMI) { markAMI(*c, a, noon.Add(-3*day)) }, keep.FateRetire,
+			"its time has passed"},
 		{"another AMI's mark", func(c *keep.Config, _ *keep.Facts, a *keep.AMI) {
 			a.Tags[tags.RetireAt] = keep.MarkOf(*c, "ami-other", a.DeprecationTime)
 		}, keep.FateKeep, "somebody set its DeprecationTime"},
-		{"no mark", func(_ *keep.Config, _ *keep.Facts, a *keep.AMI) { delete(a.Tags, tags.RetireAt) }, keep.FateKeep, "somebody set its DeprecationTime"},
-		{"another DeprecationTime", func(_ *keep.Config, _ *keep.Facts, a *keep.AMI) { a.DeprecationTime = a.DeprecationTime.Add(time.Hour) }, keep.FateKeep, "somebody set its DeprecationTime"},
-		{"no DeprecationTime", func(_ *keep.Config, _ *keep.Facts, a *keep.AMI) { a.DeprecationTime = time.Time{} }, keep.FateRetire, "somebody cancelled the deprecation"},
-		{"other rules since", func(c *keep.Config, _ *keep.Facts, _ *keep.AMI) { c.Keep.Yearly = 1 }, keep.FateRetire, "the settings have changed"},
+		{"no mark", func(_ *keep.Config, _ *keep.Facts, a *keep.AMI) { delete(a.Tags, tags.RetireAt) }, keep.FateKeep,
+			"somebody set its DeprecationTime"},
+		{"another DeprecationTime", func(_ *keep.Config, _ *keep.Facts,
+			a *keep.AMI) {
+			a.DeprecationTime = a.DeprecationTime.Add(time.Hour)
+		}, keep.FateKeep, "somebody set its DeprecationTime"},
+		{"no DeprecationTime", func(_ *keep.Config, _ *keep.Facts, a *keep.AMI) { a.DeprecationTime = time.Time{} }, keep.FateRetire,
+			"somebody cancelled the deprecation"},
+		{"other rules since", func(c *keep.Config, _ *keep.Facts, _ *keep.AMI) { c.Keep.Yearly = 1 }, keep.FateRetire,
+			"the settings have changed"},
 		{"other families since", func(c *keep.Config, _ *keep.Facts, _ *keep.AMI) {
 			c.Families = keep.Families{{Name: "x", Pattern: "xyz*"}}
 		}, keep.FateRetire, "the settings have changed"},
-		{"another time zone since", func(c *keep.Config, _ *keep.Facts, _ *keep.AMI) { c.Location = location("Europe/Berlin") }, keep.FateRetire, "the settings have changed"},
-		{"another grace since", func(c *keep.Config, _ *keep.Facts, _ *keep.AMI) { c.GraceDays = 1 }, keep.FateRetire, "the settings have changed"},
-		{"other UnusedDays since", func(c *keep.Config, _ *keep.Facts, _ *keep.AMI) { c.UnusedDays = 1 }, keep.FateRetire, "the settings have changed"},
+		{"another time zone since", func(c *keep.Config, _ *keep.Facts, _ *keep.AMI) { c.Location = location("Europe/Berlin") },
+			keep.FateRetire, "the settings have changed"},
+		{"another grace since", func(c *keep.Config, _ *keep.Facts, _ *keep.AMI) { c.GraceDays = 1 }, keep.FateRetire,
+			"the settings have changed"},
+		{"other UnusedDays since", func(c *keep.Config, _ *keep.Facts, _ *keep.AMI) { c.UnusedDays = 1 }, keep.FateRetire,
+			"the settings have changed"},
 		{"a rule that keeps it now", func(c *keep.Config, _ *keep.Facts, a *keep.AMI) {
 			c.Keep.Last = 5
 			markAMI(*c, a, a.DeprecationTime)
@@ -260,16 +293,22 @@ func TestWhatKeepsAnAMI(t *testing.T) {
 			a.Tags[tags.Retired] = noon.Add(-time.Minute).Format(time.RFC3339)
 		}, keep.FateLeft, "being deregistered"},
 		// 8: undo
-		{"no undo", func(_ *keep.Config, f *keep.Facts, _ *keep.AMI) { f.Regions[0].Undo = keep.UndoRules{} }, keep.FateLeft, "no rules of the Recycle Bin"},
-		{"no undo of snapshots", func(_ *keep.Config, f *keep.Facts, _ *keep.AMI) { f.Regions[0].Undo.Snapshots = 0 }, keep.FateLeft, "no rules of the Recycle Bin"},
-		{"undo of snapshots for less long", func(_ *keep.Config, f *keep.Facts, _ *keep.AMI) { f.Regions[0].Undo.Snapshots = day }, keep.FateLeft, "no rules of the Recycle Bin"},
+		{"no undo", func(_ *keep.Config, f *keep.Facts, _ *keep.AMI) { f.Regions[0].Undo = keep.UndoRules{} }, keep.FateLeft,
+			"no rules of the Recycle Bin"},
+		{"no undo of snapshots", func(_ *keep.Config, f *keep.Facts, _ *keep.AMI) { f.Regions[0].Undo.Snapshots = 0 }, keep.FateLeft,
+			"no rules of the Recycle Bin"},
+		{"undo of snapshots for less long", func(_ *keep.Config, f *keep.Facts, _ *keep.AMI) { f.Regions[0].Undo.Snapshots = day },
+			keep.FateLeft, "no rules of the Recycle Bin"},
 		{"an untagged snapshot", func(_ *keep.Config, f *keep.Facts, _ *keep.AMI) {
 			guard(f, func(g *keep.Guard) { g.SnapshotTags = nil })
 		}, keep.FateLeft, "have to show the tag"},
 		// 9: copies first
-		{"copies unread", func(_ *keep.Config, f *keep.Facts, _ *keep.AMI) { f.Regions[1].Unread = []string{"x"} }, keep.FateLeft, "the copies in eu-central-1"},
-		{"copies not listed", func(_ *keep.Config, f *keep.Facts, _ *keep.AMI) { f.Regions[1].Unlisted, f.Regions[1].AMIs = true, nil }, keep.FateLeft, "the copies in eu-central-1"},
-		{"no newer copy", func(_ *keep.Config, f *keep.Facts, _ *keep.AMI) { f.Regions[1].AMIs = f.Regions[1].AMIs[:1] }, keep.FateLeft, "no available copy of a newer AMI"},
+		{"copies unread", func(_ *keep.Config, f *keep.Facts, _ *keep.AMI) { f.Regions[1].Unread = []string{"x"} }, keep.FateLeft,
+			"the copies in eu-central-1"},
+		{"copies not listed", func(_ *keep.Config, f *keep.Facts, _ *keep.AMI) { f.Regions[1].Unlisted, f.Regions[1].AMIs = true, nil },
+			keep.FateLeft, "the copies in eu-central-1"},
+		{"no newer copy", func(_ *keep.Config, f *keep.Facts, _ *keep.AMI) { f.Regions[1].AMIs = f.Regions[1].AMIs[:1] }, keep.FateLeft,
+			"no available copy of a newer AMI"},
 		{"only pending copies", func(_ *keep.Config, f *keep.Facts, _ *keep.AMI) {
 			for i := range f.Regions[1].AMIs {
 				f.Regions[1].AMIs[i].State = keep.StatePending
@@ -301,9 +340,12 @@ func TestWhatKeepsAnAMI(t *testing.T) {
 // A copy is a copy only if its tags and EC2 agree on what it is a copy of.
 func TestWhatIsACopy(t *testing.T) {
 	for name, change := range map[string]func(a *keep.AMI){
-		"another source in EC2":                  func(a *keep.AMI) { a.SourceImageID = "ami-other" },
-		"another source Region in EC2":           func(a *keep.AMI) { a.SourceImageRegion = "us-east-1" },
-		"a source elsewhere":                     func(a *keep.AMI) { a.SourceImageRegion, a.Tags[tags.SourceRegion] = "us-east-1", "us-east-1" },
+		"another source in EC2":        func(a *keep.AMI) { a.SourceImageID = "ami-other" },
+		"another source Region in EC2": func(a *keep.AMI) { a.SourceImageRegion = "us-east-1" },
+		"a source elsewhere": func(a *keep.AMI) {
+			a.SourceImageRegion, a.Tags[tags.SourceRegion] = "us-east-1",
+				"us-east-1"
+		},
 		"no source":                              func(a *keep.AMI) { delete(a.Tags, tags.SourceAMI) },
 		"no source Region":                       func(a *keep.AMI) { delete(a.Tags, tags.SourceRegion) },
 		"the mark of completeness of its source": func(a *keep.AMI) { a.Tags[tags.Complete] = id(home, 0) },

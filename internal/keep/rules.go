@@ -53,7 +53,8 @@ func ParseRules(text string) (Rules, error) {
 		number, err := strconv.Atoi(value)
 		switch {
 		case at < 0:
-			problems = append(problems, fmt.Errorf("%.60q is no rule; rules are last=N, daily=N, weekly=N, monthly=N, yearly=N and within=DAYS", entry))
+			problems = append(problems, fmt.Errorf("%.60q is no rule; rules are last=N, daily=N, weekly=N, monthly=N, yearly=N and "+
+				"within=DAYS", entry))
 		case seen[name]:
 			problems = append(problems, fmt.Errorf("the rule %s is there twice", name))
 		case err != nil || number < 1 || number > mostKept:
@@ -119,7 +120,8 @@ func (r Rules) Select(exported []time.Time, location *time.Location) []string {
 			latest = t
 		}
 	}
-	last, within := fmt.Sprintf("last=%d: one of the newest", r.Last), fmt.Sprintf("within=%d: at most so many days older than the family's latest", r.Within)
+	last, within := fmt.Sprintf("last=%d: one of the newest", r.Last),
+		fmt.Sprintf("within=%d: at most so many days older than the family's latest", r.Within)
 	for i := range min(r.Last, len(exported)) {
 		keep(i, last)
 	}

@@ -25,7 +25,8 @@ func TestParseRules(t *testing.T) {
 			t.Errorf("%q is printed as %q, which is %+v, %v", text, got, again, err)
 		}
 	}
-	if got := (keep.Rules{Last: 3, Daily: 7, Weekly: 5, Monthly: 12, Yearly: 2, Within: 9}).String(); got != "last=3,daily=7,weekly=5,monthly=12,yearly=2,within=9" {
+	if got := (keep.Rules{Last: 3, Daily: 7, Weekly: 5, Monthly: 12, Yearly: 2,
+		Within: 9}).String(); got != "last=3,daily=7,weekly=5,monthly=12,yearly=2,within=9" {
 		t.Errorf("printed as %q", got)
 	}
 	for text, says := range map[string]string{
@@ -89,7 +90,8 @@ func TestSelect(t *testing.T) {
 // A standstill must not empty the history: days are counted from the family's latest.
 func TestSelectAfterAStandstill(t *testing.T) {
 	long := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
-	for i, why := range (keep.Rules{Last: 1, Within: 7}).Select([]time.Time{long, long.Add(-6 * day), long.Add(-7 * day), long.Add(-7*day - 1)}, time.UTC) {
+	for i, why := range (keep.Rules{Last: 1, Within: 7}).Select([]time.Time{long, long.Add(-6 * day), long.Add(-7 * day),
+		long.Add(-7*day - 1)}, time.UTC) {
 		if (why != "") != (i < 3) {
 			t.Errorf("no. %d: %q", i, why)
 		}

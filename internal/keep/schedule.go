@@ -114,7 +114,8 @@ func (p *planner) schedule(region planned) {
 		for _, d := range slices.Backward(decisions) {
 			switch {
 			case d.Fate == FateLeft:
-			case d.mark.state == markVoid, d.mark.state == markByHand && d.mark.tag, d.mark.state == markValid && (d.Fate != FateRetire || !p.On):
+			case d.mark.state == markVoid, d.mark.state == markByHand && d.mark.tag,
+				d.mark.state == markValid && (d.Fate != FateRetire || !p.On):
 				plan.TakeBack = append(plan.TakeBack, d)
 				if d.Fate == FateRetire {
 					p.takeBackReason(d)

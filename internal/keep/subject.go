@@ -181,7 +181,8 @@ func Complete(c Config, f Facts) []*Decision {
 			if home && d.complete {
 				finished[ami.ID] = true
 			}
-			if _, tagged := ami.Tags[tags.Complete]; !d.known || d.complete || tagged || ami.State != StateAvailable || !hasRoom(ami, tags.Complete) {
+			if _, tagged := ami.Tags[tags.Complete]; !d.known || d.complete || tagged || ami.State != StateAvailable ||
+				!hasRoom(ami, tags.Complete) {
 				continue
 			}
 			if home && f.Proved[ami.ID] || !home && p.notACopy(d) == "" && finished[d.AMI.Tags[tags.SourceAMI]] {

@@ -104,24 +104,28 @@ const idForm = "20060102T150405Z"
 // the first, and the hash in it all.
 func (p *pass) tellRetiring(ctx context.Context, region string, decisions []*Decision) error {
 	first := slices.MinFunc(decisions, func(a, b *Decision) int { return a.RetireAt.Compare(b.RetireAt) }).RetireAt
-	summary := fmt.Sprintf("%s in %s will be deregistered at %s unless somebody stops it", name(decisions), region, first.Format(time.RFC3339))
+	summary := fmt.Sprintf("%s in %s will be deregistered at %s unless somebody stops it", name(decisions), region,
+		first.Format(time.RFC3339))
 	var ids, parts []string
 	for _, d := range decisions {
 		ids = append(ids, d.AMI.ID)
 		part := d.AMI.ID
 		if !d.RetireAt.Equal(first) {
 			part += "@" + d.RetireAt.UTC().Format(idForm)
-			summary = fmt.Sprintf("%s in %s will be deregistered from %s on unless somebody stops it", name(decisions), region, first.Format(time.RFC3339))
+			summary = fmt.Sprintf("%s in %s will be deregistered from %s on unless somebody stops it", name(decisions), region,
+				first.Format(time.RFC3339))
 		}
 		parts = append(parts, part)
 	}
 	document := p.document(notify.AMIsRetiring, region, decisions, summary)
 	document.ID = documentID(notify.AMIsRetiring, parts, first.UTC().Format(idForm))
 	document.Error = &notify.Error{
-		Code:    "Retiring",
-		Message: "No keep rule keeps them. Until then they can be used as before; afterwards they are deregistered and their snapshots deleted.",
+		Code: "Retiring",
+		Message: "No keep rule keeps them. Until then they can be used as before; afterwards they are deregistered and their snapshots " +
+			"deleted.",
 		Hint: "To keep them for good: aws ec2 create-tags --region " + region + " --resources " + commandIDs(ids) +
-			" --tags Key=" + tags.Keep + ",Value=yes . To begin the grace of one anew: aws ec2 disable-image-deprecation --region " + region +
+			" --tags Key=" + tags.Keep + ",Value=yes . To begin the grace of one anew: aws ec2 disable-image-deprecation --region " +
+			region +
 			" --image-id " + ids[0] + " .",
 	}
 	return p.Topic.Publish(ctx, document)
@@ -162,7 +166,8 @@ func (p *pass) tellSnapshotsLeft(ctx context.Context, d *Decision, orphans []Sna
 	document.Error = &notify.Error{
 		Code:    "SnapshotsLeft",
 		Message: "Not deleted: " + strings.Join(said, ", "),
-		Hint:    "Nobody else deletes them, and they cost money. If they are not needed: aws ec2 delete-snapshot --region " + d.Region + " --snapshot-id " + ids[0] + " .",
+		Hint: "Nobody else deletes them, and they cost money. If they are not needed: aws ec2 delete-snapshot --region " + d.Region +
+			" --snapshot-id " + ids[0] + " .",
 	}
 	return p.Topic.Publish(ctx, document)
 }
@@ -197,7 +202,8 @@ var wordings = map[newsKind]wording{
 	newsNotImportable: {
 		notify.AMINotImportable, "NotImportable",
 		func(region string, d []*Decision) string {
-			return fmt.Sprintf("%s in %s cannot be imported into AppStream as %s", name(d), region, map[bool]string{true: "it is", false: "they are"}[len(d) == 1])
+			return fmt.Sprintf("%s in %s cannot be imported into AppStream as %s", name(d), region,
+				map[bool]string{true: "it is", false: "they are"}[len(d) == 1])
 		},
 		"", "The AMI works in EC2. How to bring an image back, and what that takes, is in docs/RESTORE.md.",
 	},
@@ -222,13 +228,15 @@ var wordings = map[newsKind]wording{
 		func(region string, d []*Decision) string {
 			return fmt.Sprintf("%s in %s %s not deregistered: it could not be undone", name(d), region, are(d))
 		},
-		"UndoDays is more than 0, and the Region has no available rules of the Recycle Bin on the stack's tag for both AMIs and, as long or longer, snapshots.",
+		"UndoDays is more than 0, and the Region has no available rules of the Recycle Bin on the stack's tag for both AMIs and, as long " +
+			"or longer, snapshots.",
 		"In other Regions than the stack's own deploy examples/recycle-bin; at home update the stack.",
 	},
 	newsNoFence: {
 		notify.RetirementStopped, "FenceOpen",
 		func(region string, d []*Decision) string {
-			return fmt.Sprintf("%s in %s %s not deregistered: the role of the keeper is not held off from other AMIs", name(d), region, are(d))
+			return fmt.Sprintf("%s in %s %s not deregistered: the role of the keeper is not held off from other AMIs", name(d), region,
+				are(d))
 		},
 		"", "Compare the policies of the role with the template's; somebody has added rights, or EC2 could not be asked.",
 	},
@@ -252,14 +260,16 @@ var wordings = map[newsKind]wording{
 		func(region string, d []*Decision) string {
 			return fmt.Sprintf("%s in %s is the newest of its family, and no parameter says so", name(d), region)
 		},
-		"", "Systems Manager checks the AMI with the rights of the keeper's role: it needs ec2:DescribeImages. It is tried again in each pass.",
+		"", "Systems Manager checks the AMI with the rights of the keeper's role: it needs ec2:DescribeImages. It is tried again in each " +
+			"pass.",
 	},
 	newsNoCopy: {
 		notify.AMICopyFailed, "CopyFailed",
 		func(region string, d []*Decision) string {
 			return fmt.Sprintf("%s is not copied to %s: three attempts have failed", name(d), region)
 		},
-		"", "It is not tried again until there is a newer AMI of the family. Check that the key in CopyKmsKeys may be used by the keeper's role, and the Region's quotas.",
+		"", "It is not tried again until there is a newer AMI of the family. Check that the key in CopyKmsKeys may be used by the " +
+			"keeper's role, and the Region's quotas.",
 	},
 }
 

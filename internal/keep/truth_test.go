@@ -50,7 +50,8 @@ func (r *region) members(family string) []*ami {
 	slices.SortFunc(all, func(a, b *ami) int {
 		createdA, exportedA, _ := times(a)
 		createdB, exportedB, _ := times(b)
-		return cmp.Or(createdB.Compare(createdA), exportedB.Compare(exportedA), b.CreationDate.Compare(a.CreationDate), cmp.Compare(b.ID, a.ID))
+		return cmp.Or(createdB.Compare(createdA), exportedB.Compare(exportedA), b.CreationDate.Compare(a.CreationDate),
+			cmp.Compare(b.ID, a.ID))
 	})
 	return all
 }
@@ -74,7 +75,8 @@ func (r *region) checkDestroyable(a *ami, what string) {
 	say(len(a.references) > 0, "is referred to")
 	say(len(a.shared) > 0 || a.Public, "is shared")
 	say(a.DeregistrationProtection != keep.ProtectionDisabled, "is protected")
-	say(!a.LastLaunchedTime.IsZero() && r.now.Sub(a.LastLaunchedTime) < time.Duration(r.config.UnusedDays)*day-time.Hour, "was launched lately")
+	say(!a.LastLaunchedTime.IsZero() && r.now.Sub(a.LastLaunchedTime) < time.Duration(r.config.UnusedDays)*day-time.Hour,
+		"was launched lately")
 	for _, id := range a.SnapshotIDs() {
 		say(len(r.snapshots[id].shared) > 0, "its snapshot is shared")
 	}
@@ -107,7 +109,8 @@ func (r *region) checkDestroyable(a *ami, what string) {
 			other := r.region(name)
 			say(r.unread[name], "the copies could not be read")
 			newerCopy := func(b *ami) bool {
-				return b.gone.IsZero() && b.State == keep.StateAvailable && b.Tags[tags.Complete] == b.ID && r.family(b) == r.family(a) && newer(b, a)
+				return b.gone.IsZero() && b.State == keep.StateAvailable && b.Tags[tags.Complete] == b.ID && r.family(b) == r.family(a) &&
+					newer(b, a)
 			}
 			say(!slices.ContainsFunc(other.amis, newerCopy), "there is no newer copy in "+name)
 		}

@@ -488,7 +488,8 @@ func (r *region) Deprecate(_ context.Context, id string, at time.Time) error {
 	}
 	same := 0
 	for _, other := range r.amis {
-		if other != a && other.gone.IsZero() && r.family(other) == r.family(a) && other.Tags[tags.RetireAt] != "" && other.DeprecationTime.Equal(at) && r.counts(other) {
+		if other != a && other.gone.IsZero() && r.family(other) == r.family(a) && other.Tags[tags.RetireAt] != "" &&
+			other.DeprecationTime.Equal(at) && r.counts(other) {
 			same++
 		}
 	}
@@ -570,7 +571,8 @@ func (r *region) Copy(_ context.Context, order keep.Copy) (string, error) {
 	for _, other := range r.amis {
 		if other.source == source && other.gone.IsZero() {
 			tried++
-			if other.State != keep.StateFailed && other.State != keep.StateDisabled && !r.now.Before(other.shownFrom) && other.Tags[tags.SourceAMI] == order.SourceID && other.Tags[tags.Stack] == stack {
+			if other.State != keep.StateFailed && other.State != keep.StateDisabled && !r.now.Before(other.shownFrom) &&
+				other.Tags[tags.SourceAMI] == order.SourceID && other.Tags[tags.Stack] == stack {
 				r.violation("%s is copied to %s, and is there", order.SourceID, r.name)
 			}
 		}
@@ -603,7 +605,8 @@ func (r *region) CreatePointer(_ context.Context, name, amiID, stack string) err
 		return &keep.Failure{Operation: "PutParameter", Outcome: keep.Refused, Code: "ParameterAlreadyExists"}
 	}
 	r.checkPointer(name, amiID)
-	r.parameters[name] = &parameter{Pointer: keep.Pointer{Exists: true, Value: amiID, Written: amiID, DataType: keep.PointerDataType, Stack: stack}}
+	r.parameters[name] = &parameter{Pointer: keep.Pointer{Exists: true, Value: amiID, Written: amiID, DataType: keep.PointerDataType,
+		Stack: stack}}
 	return heard
 }
 
@@ -708,7 +711,8 @@ func (r *region) add(name string, tagged map[string]string) *ami {
 		ID: fmt.Sprintf("ami-%017x", r.ids), Name: name, OwnerID: account, State: keep.StateAvailable, CreationDate: r.now, Tags: tagged,
 		DeregistrationProtection: keep.ProtectionDisabled,
 		BlockDevices:             []keep.BlockDevice{{DeviceName: "/dev/sda1", SnapshotID: snapshotID, VolumeType: "gp3", VolumeSize: 200}},
-		Architecture:             "x86_64", VirtualizationType: "hvm", BootMode: "uefi", TPMSupport: "v2.0", ENASupport: true, PlatformDetails: "Windows",
+		Architecture:             "x86_64", VirtualizationType: "hvm", BootMode: "uefi", TPMSupport: "v2.0", ENASupport: true,
+		PlatformDetails: "Windows",
 	}}
 	r.amis = append(r.amis, a)
 	return a

@@ -72,13 +72,15 @@ type counters struct {
 
 func (c *counters) String() string {
 	return fmt.Sprintf("%d passes, %d killed, %d AMIs deregistered, %d marked, %d copied, %d brought back, %d pointers moved, %d documents",
-		c.passes.Load(), c.killed.Load(), c.retired.Load(), c.marked.Load(), c.copies.Load(), c.restored.Load(), c.moves.Load(), c.told.Load())
+		c.passes.Load(), c.killed.Load(), c.retired.Load(), c.marked.Load(), c.copies.Load(), c.restored.Load(), c.moves.Load(),
+		c.told.Load())
 }
 
 // check fails where something never happened: then the years prove nothing of it.
 func (c *counters) check(t *testing.T) {
 	for what, counter := range map[string]*atomic.Int64{
-		"killed": &c.killed, "deregistered": &c.retired, "marked": &c.marked, "copied": &c.copies, "brought back": &c.restored, "told": &c.told,
+		"killed": &c.killed, "deregistered": &c.retired, "marked": &c.marked, "copied": &c.copies, "brought back": &c.restored,
+		"told": &c.told,
 	} {
 		if counter.Load() == 0 {
 			t.Errorf("in all the years nothing was %s", what)

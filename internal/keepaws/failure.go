@@ -22,16 +22,19 @@ var outcomes = map[keep.Outcome][]string{
 		"InvalidAMIID.NotFound", "InvalidAMIID.Unavailable", "InvalidSnapshot.NotFound", "ParameterNotFound", "ResourceNotFoundException",
 	},
 	keep.Throttled: {
-		"RequestLimitExceeded", "RequestLimitExceededException", "Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException",
+		"RequestLimitExceeded", "RequestLimitExceededException", "Throttling", "ThrottlingException", "ThrottledException",
+		"TooManyRequestsException",
 		"TooManyUpdates", "ResourceLimitExceeded", "EC2ThrottledException", "SlowDown",
 	},
 	keep.Unknown: {
-		"InternalError", "InternalFailure", "InternalServerError", "InternalServerException", "ServiceUnavailable", "Unavailable", "RequestTimeout",
+		"InternalError", "InternalFailure", "InternalServerError", "InternalServerException", "ServiceUnavailable", "Unavailable",
+		"RequestTimeout",
 	},
 }
 
 var hints = map[keep.Outcome]string{
-	keep.Denied:    "The keeper's role may not do this: deploy the stack's template again, and check permissions boundaries and service control policies.",
+	keep.Denied: "The keeper's role may not do this: deploy the stack's template again, and check permissions boundaries and service " +
+		"control policies.",
 	keep.Throttled: "Nothing needs to be done: it is tried again in the next pass.",
 	keep.Unknown:   "Nothing needs to be done: the next pass looks what has become of it.",
 }

@@ -26,12 +26,14 @@ const tasksPage = 500
 func (s AppStream) Tasks(ctx context.Context) ([]keep.Task, error) {
 	var tasks []keep.Task
 	err := pages(func(token *string) (*string, error) {
-		page, err := s.Client.ListExportImageTasks(ctx, &appstream.ListExportImageTasksInput{MaxResults: aws.Int32(tasksPage), NextToken: token})
+		page, err := s.Client.ListExportImageTasks(ctx, &appstream.ListExportImageTasksInput{MaxResults: aws.Int32(tasksPage),
+			NextToken: token})
 		if err != nil {
 			return nil, classify("ListExportImageTasks", err)
 		}
 		for _, task := range page.ExportImageTasks {
-			tasks = append(tasks, keep.Task{ImageARN: aws.ToString(task.ImageArn), AMIID: aws.ToString(task.AmiId), State: string(task.State)})
+			tasks = append(tasks, keep.Task{ImageARN: aws.ToString(task.ImageArn), AMIID: aws.ToString(task.AmiId),
+				State: string(task.State)})
 		}
 		return page.NextToken, nil
 	})

@@ -64,7 +64,8 @@ func newCloud(t *testing.T) *cloud {
 	}))
 	t.Cleanup(server.Close)
 	cfg := aws.Config{
-		BaseEndpoint: aws.String(server.URL), Credentials: credentials.NewStaticCredentialsProvider("AKID", "SECRET", ""), RetryMaxAttempts: 1,
+		BaseEndpoint: aws.String(server.URL), Credentials: credentials.NewStaticCredentialsProvider("AKID", "SECRET", ""),
+		RetryMaxAttempts: 1,
 	}
 	c.home, c.abroad = keepaws.NewRegion(cfg, home), keepaws.NewRegion(cfg, abroad)
 	return c
@@ -125,11 +126,13 @@ func TestAMIs(t *testing.T) {
 	}
 	got.BlockDevices[0].SnapshotID = ""
 	shown := keep.AMI{
-		ID: first, Name: "first", OwnerID: account, State: keep.StateAvailable, CreationDate: now.Add(-time.Hour), DeprecationTime: now.Add(24 * time.Hour),
+		ID: first, Name: "first", OwnerID: account, State: keep.StateAvailable, CreationDate: now.Add(-time.Hour),
+		DeprecationTime:  now.Add(24 * time.Hour),
 		LastLaunchedTime: now.Add(-48 * time.Hour), DeregistrationProtection: keep.ProtectionDisabled,
 		SourceImageID: "ami-0123456789abcdef0", SourceImageRegion: abroad, Tags: map[string]string{tags.Stack: stack},
 		BlockDevices: []keep.BlockDevice{{DeviceName: "/dev/sda1", VolumeType: "gp3", VolumeSize: 200, Encrypted: true}},
-		Architecture: "x86_64", VirtualizationType: "hvm", BootMode: "uefi", TPMSupport: "v2.0", ENASupport: true, PlatformDetails: "Windows",
+		Architecture: "x86_64", VirtualizationType: "hvm", BootMode: "uefi", TPMSupport: "v2.0", ENASupport: true,
+		PlatformDetails: "Windows",
 	}
 	if diff := cmp.Diff(shown, got); diff != "" {
 		t.Errorf("the first (-want +got):\n%s", diff)
@@ -176,7 +179,8 @@ func TestWhoUsesAnAMI(t *testing.T) {
 	c.ec2.SetReferences(home, id, ec2.Reference{Type: "ec2:LaunchTemplate", ARN: "arn:aws:ec2:x:1:launch-template/lt-1", Depth: 5000})
 	c.ssm.Put(home, ssm.Parameter{Name: "/amis/base", Value: id})
 	references, err := c.home.References(t.Context(), []string{id})
-	want := map[string][]string{id: {"ec2:LaunchTemplate arn:aws:ec2:x:1:launch-template/lt-1", "ssm:Parameter arn:aws:ssm:eu-west-1:123456789012:parameter/amis/base"}}
+	want := map[string][]string{id: {"ec2:LaunchTemplate arn:aws:ec2:x:1:launch-template/lt-1",
+		"ssm:Parameter arn:aws:ssm:eu-west-1:123456789012:parameter/amis/base"}}
 	if diff := cmp.Diff(want, references); diff != "" || err != nil {
 		t.Errorf("references (-want +got):\n%s%v", diff, err)
 	}
@@ -204,7 +208,8 @@ func TestTagsAndDeprecation(t *testing.T) {
 	see := func() ec2.Image { image, _ := c.ec2.Image(home, id); return image }
 	at := now.Add(72 * time.Hour)
 	for _, err := range []error{
-		c.home.TagAMI(t.Context(), id, map[string]string{"a": "1", "b": "2"}), c.home.UntagAMI(t.Context(), id), c.home.UntagAMI(t.Context(), id, "a"),
+		c.home.TagAMI(t.Context(), id, map[string]string{"a": "1", "b": "2"}), c.home.UntagAMI(t.Context(), id),
+		c.home.UntagAMI(t.Context(), id, "a"),
 		c.home.Deprecate(t.Context(), id, at),
 	} {
 		if err != nil {
@@ -262,7 +267,8 @@ func TestCopy(t *testing.T) {
 	c := newCloud(t)
 	id := c.put("own", nil)
 	order := keep.Copy{
-		Name: "own", SourceID: id, SourceRegion: home, ClientToken: strings.Repeat("a", 64), Tags: map[string]string{tags.Stack: stack, tags.SourceAMI: id},
+		Name: "own", SourceID: id, SourceRegion: home, ClientToken: strings.Repeat("a", 64),
+		Tags: map[string]string{tags.Stack: stack, tags.SourceAMI: id},
 	}
 	copied, err := c.abroad.Copy(t.Context(), order)
 	if err != nil {
@@ -360,7 +366,8 @@ func TestOutcomes(t *testing.T) {
 		}
 	}
 	closed := keepaws.NewRegion(aws.Config{
-		BaseEndpoint: aws.String("http://127.0.0.1:1"), Credentials: credentials.NewStaticCredentialsProvider("AKID", "SECRET", ""), RetryMaxAttempts: 1,
+		BaseEndpoint: aws.String("http://127.0.0.1:1"), Credentials: credentials.NewStaticCredentialsProvider("AKID", "SECRET", ""),
+		RetryMaxAttempts: 1,
 	}, home)
 	if err := closed.Deprecate(t.Context(), id, now); outcome(err) != keep.Unknown || !strings.Contains(err.Error(), "no answer came") {
 		t.Errorf("without an answer: %v", err)

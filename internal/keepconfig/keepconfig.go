@@ -23,7 +23,8 @@ func Variables() []config.Variable {
 		{Name: "ACCOUNT", Allowed: "the 12 digits of the account"},
 		{Name: "TOPIC_ARN", Allowed: "the ARN of an SNS topic, standard or FIFO"},
 		{Name: "OWN_TOPIC", Default: "true", Allowed: "true if the stack made the topic, false if it existed"},
-		{Name: "KEEP", Allowed: "keep rules: last=N, and daily=N, weekly=N, monthly=N, yearly=N, within=DAYS, separated by commas; empty keeps everything"},
+		{Name: "KEEP", Allowed: "keep rules: last=N, and daily=N, weekly=N, monthly=N, yearly=N, within=DAYS, separated by commas; empty " +
+			"keeps everything"},
 		{Name: "KEEP_MODE", Default: "PLAN", Allowed: "PLAN or ON"},
 		{Name: "FAMILIES", Allowed: "name=pattern pairs, separated by commas"},
 		{Name: "SCHEDULE_TIMEZONE", Default: "UTC", Allowed: "a time zone of the IANA database, such as Europe/Berlin"},
@@ -76,7 +77,8 @@ func FromEnvironment(lookup func(string) (string, bool)) (Config, error) {
 	k.Stack, k.Account, k.Home = form("STACK", stackForm), form("ACCOUNT", accountForm), form("AWS_REGION", regionForm)
 	k.Partition, k.OwnTopic = env.Get("PARTITION"), env.Boolean("OWN_TOPIC")
 	if topicRegion != "" && topicRegion != k.Home {
-		env.Problem("TOPIC_ARN", fmt.Errorf("the topic is in %s, the function in %s; SNS takes messages in the topic's own Region only", topicRegion, k.Home))
+		env.Problem("TOPIC_ARN", fmt.Errorf("the topic is in %s, the function in %s; SNS takes messages in the topic's own Region only",
+			topicRegion, k.Home))
 	}
 
 	var err error

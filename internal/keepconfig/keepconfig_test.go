@@ -15,7 +15,8 @@ import (
 
 // least is what has no default.
 var least = map[string]string{
-	"STACK": "exports@eu-west-1", "ACCOUNT": "123456789012", "TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:news", "AWS_REGION": "eu-west-1",
+	"STACK": "exports@eu-west-1", "ACCOUNT": "123456789012", "TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:news",
+	"AWS_REGION": "eu-west-1",
 }
 
 func read(change map[string]string) (keepconfig.Config, error) {
@@ -47,7 +48,8 @@ func TestFromEnvironment(t *testing.T) {
 	got, err = read(map[string]string{
 		"PARTITION": "aws-cn", "OWN_TOPIC": "false", "KEEP": "last=3,daily=7", "KEEP_MODE": "ON", "FAMILIES": "base=win-*",
 		"SCHEDULE_TIMEZONE": "Europe/Berlin", "GRACE_DAYS": "1", "UNUSED_DAYS": "0", "RETIRE_AT_MOST": "9", "UNDO_DAYS": "0",
-		"COPY_REGIONS": "eu-central-1, us-east-1", "COPY_KMS_KEYS": "arn:aws:kms:us-east-1:123456789012:key/k", "LATEST_AMI_PARAMETER": "/appstream/amis",
+		"COPY_REGIONS": "eu-central-1, us-east-1", "COPY_KMS_KEYS": "arn:aws:kms:us-east-1:123456789012:key/k",
+		"LATEST_AMI_PARAMETER": "/appstream/amis",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +58,8 @@ func TestFromEnvironment(t *testing.T) {
 		Stack: "exports@eu-west-1", Partition: "aws-cn", Account: "123456789012", Home: "eu-west-1", Location: berlin,
 		Keep: keep.Rules{Last: 3, Daily: 7}, On: true, Families: keep.Families{{Name: "base", Pattern: "win-*"}},
 		GraceDays: 1, UnusedDays: 0, RetireAtMost: 9, UndoDays: 0,
-		CopyRegions: []string{"eu-central-1", "us-east-1"}, CopyKMSKeys: map[string]string{"us-east-1": "arn:aws:kms:us-east-1:123456789012:key/k"},
+		CopyRegions:   []string{"eu-central-1", "us-east-1"},
+		CopyKMSKeys:   map[string]string{"us-east-1": "arn:aws:kms:us-east-1:123456789012:key/k"},
 		PointerPrefix: "/appstream/amis",
 	}
 	if diff := cmp.Diff(want, got, options); diff != "" {
@@ -100,7 +103,8 @@ func TestProblems(t *testing.T) {
 			t.Errorf("%s=%s: %v", test.name, test.value, err)
 		}
 	}
-	_, err := read(map[string]string{"COPY_REGIONS": "us-east-1", "COPY_KMS_KEYS": "arn:aws:kms:us-east-1:1:key/a,arn:aws:kms:us-east-1:1:key/b"})
+	_, err := read(map[string]string{"COPY_REGIONS": "us-east-1",
+		"COPY_KMS_KEYS": "arn:aws:kms:us-east-1:1:key/a,arn:aws:kms:us-east-1:1:key/b"})
 	if err == nil || !strings.Contains(err.Error(), "two keys for us-east-1") {
 		t.Error(err)
 	}
