@@ -251,7 +251,8 @@ func TestKeeperIsStartedByAmis(t *testing.T) {
 		t.Fatalf("there are %d rules", len(rules))
 	}
 	const event = `{"version":"0","id":"example-9f07-51db-246b-d8b8441bcdf0","detail-type":"EC2 AMI State Change","source":"aws.ec2",` +
-		`"account":"123456789012","time":"2026-11-26T08:00:00Z","region":"eu-west-1","resources":["arn:aws:ec2:eu-west-1::image/ami-0abcdef1234567890"],` +
+		`"account":"123456789012","time":"2026-11-26T08:00:00Z","region":"eu-west-1",` +
+		`"resources":["arn:aws:ec2:eu-west-1::image/ami-0abcdef1234567890"],` +
 		`"detail":{"RequestId":"example-9dcc-40a6-aa77-7ce457d5442b","ImageId":"ami-0abcdef1234567890","State":"available","ErrorMessage":""}}`
 	for _, test := range []struct {
 		old, new string
