@@ -12,7 +12,7 @@ const byteOrderMark = "\ufeff"
 // utf8Text returns a payload as JSON is read here. Editors and shells on Windows save it with a byte order mark, or as UTF-16,
 // which Windows PowerShell does with every ">".
 func utf8Text(raw []byte) []byte {
-	if len(raw) < 2 || len(raw)%2 == 1 && !bytes.HasPrefix(raw, []byte(byteOrderMark)) {
+	if len(raw) < 2 {
 		return raw
 	}
 	// JSON begins with a character of ASCII, so in UTF-16 one of the first two bytes is zero, if they are no mark.
