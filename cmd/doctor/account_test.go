@@ -16,7 +16,8 @@ var healthy = map[string]string{
 	"cloudformation:ListStackResources": resourcesOf(map[string]string{
 		"ExportFunction": "AWS::Lambda::Function", "ExportFunctionImageEvents": "AWS::Events::Rule",
 		"ExportFunctionNightly": "AWS::Scheduler::Schedule",
-		"ScheduleRole":          "AWS::IAM::Role", "NightMissedAlarm": "AWS::CloudWatch::Alarm", "ExportFailedAlarm": "AWS::CloudWatch::Alarm",
+		"ScheduleRole":          "AWS::IAM::Role", "NightMissedAlarm": "AWS::CloudWatch::Alarm",
+		"ExportFailedAlarm": "AWS::CloudWatch::Alarm",
 	}),
 	"lambda:GetFunctionConfiguration":   `{"State":"Active","LastUpdateStatus":"Successful","LastModified":"2026-11-20T10:15:00.000+0000"}`,
 	"lambda:GetFunctionRecursionConfig": `{"RecursiveLoop":"Allow"}`,
@@ -27,7 +28,8 @@ var healthy = map[string]string{
 			"started":[],
 		"waiting":[{"imageName":"win2025-lab-1","reason":"the image is CREATING"}],
 		"skipped":[{"imageName":"win2022-base-7","reason":"already exported"},{"imageName":"win2022-base-6","reason":"already exported"},
-			{"imageName":"win2022-cad-3","reason":"in progress"},{"imageName":"rocky8-dev","reason":"platform ROCKY_LINUX8 cannot be exported"},
+			{"imageName":"win2022-cad-3","reason":"in progress"},{"imageName":"rocky8-dev",
+				"reason":"platform ROCKY_LINUX8 cannot be exported"},
 			{"imageName":"test","reason":"not selected"}],
 		"rejected":[]}`,
 	"appstream:ListExportImageTasks": `{"ExportImageTasks":[{"TaskId":"1","State":"COMPLETED"},{"TaskId":"2","State":"EXPORTING"}]}`,
@@ -42,7 +44,8 @@ var healthy = map[string]string{
 			"ScheduleExpressionTimezone":"Europe/Dublin"}`,
 	"cloudtrail:DescribeTrails": `{"trailList":[{"Name":"elsewhere","TrailARN":"arn:aws:cloudtrail:us-east-1:123456789012:trail/elsewhere",
 			"HomeRegion":"us-east-1"},
-		{"Name":"main","TrailARN":"arn:aws:cloudtrail:us-east-1:123456789012:trail/main","HomeRegion":"us-east-1","IsMultiRegionTrail":true}]}`,
+		{"Name":"main","TrailARN":"arn:aws:cloudtrail:us-east-1:123456789012:trail/main","HomeRegion":"us-east-1",
+			"IsMultiRegionTrail":true}]}`,
 	"cloudtrail:GetTrailStatus": `{"IsLogging":true}`,
 	"cloudtrail:GetEventSelectors": `{"EventSelectors":[{"ReadWriteType":"All","IncludeManagementEvents":true,
 			"ExcludeManagementEventSources":["kms.amazonaws.com"]}]}`,
@@ -56,7 +59,8 @@ var healthy = map[string]string{
 	"logs:FilterLogEvents": `{"events":[
 		{"timestamp":1795399201000,"message":"{\"message\":\"started\",\"version\":\"v1.2.0\"}"},
 		{"timestamp":1795485602000,
-			"message":"{\"message\":\"run finished\",\"triggerId\":\"n2\",\"images\":8,\"started\":3,\"waiting\":1,\"skipped\":4,\"version\":\"v1.2.0\"}"},
+			"message":"{\"message\":\"run finished\",\"triggerId\":\"n2\",\"images\":8,\"started\":3,\"waiting\":1,\"skipped\":4,` +
+		`\"version\":\"v1.2.0\"}"},
 		{"timestamp":1795486802000,
 			"message":"{\"message\":\"run finished\",\"triggerId\":\"n2\",\"images\":1,\"started\":1,\"version\":\"v1.2.0\"}"},
 		{"timestamp":1795486802001,"message":"no JSON"}]}`,
@@ -67,10 +71,12 @@ func ill() map[string]string {
 	answers := maps.Clone(healthy)
 	maps.Copy(answers, map[string]string{
 		"cloudformation:DescribeStacks": stackOf("UPDATE_ROLLBACK_COMPLETE", map[string]string{
-			"HoursWithoutRun": "26", "ImageEvents": "ENABLED", "KmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/k", "Schedule": "ENABLED",
+			"HoursWithoutRun": "26", "ImageEvents": "ENABLED", "KmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/k",
+			"Schedule": "ENABLED",
 		}),
 		"cloudformation:ListStackResources": resourcesOf(map[string]string{
-			"ExportFunctionImageEvents": "AWS::Events::Rule", "ExportFunctionNightly": "AWS::Scheduler::Schedule", "ScheduleRole": "AWS::IAM::Role",
+			"ExportFunctionImageEvents": "AWS::Events::Rule", "ExportFunctionNightly": "AWS::Scheduler::Schedule",
+			"ScheduleRole":     "AWS::IAM::Role",
 			"NightMissedAlarm": "AWS::CloudWatch::Alarm", "ExportFailedAlarm": "AWS::CloudWatch::Alarm",
 			"KeeperFunction": "AWS::Lambda::Function", "KeeperFunctionHourly": "AWS::Scheduler::Schedule",
 		}),
@@ -105,10 +111,12 @@ func ill() map[string]string {
 			"ApproximateNumberOfMessagesDelayed":"1"}}`,
 		"sqs:ReceiveMessage": `{"Messages":[
 			{"MessageId":"1",
-				"Body":"{\"requestPayload\":{},\"responsePayload\":{\"errorType\":\"AppStreamUnreadable\",\"errorMessage\":\"nothing was started: AccessDenied\"}}"},
+				"Body":"{\"requestPayload\":{},\"responsePayload\":{\"errorType\":\"AppStreamUnreadable\",` +
+			`\"errorMessage\":\"nothing was started: AccessDenied\"}}"},
 			{"MessageId":"2","Body":"{\"FunctionName\":\"f\",\"Payload\":\"{}\"}","MessageAttributes":{"ERROR_CODE":{"DataType":"String",
 			"StringValue":"SDK_CLIENT_ERROR"},"ERROR_MESSAGE":{"DataType":"String","StringValue":"no permission"}}}]}`,
-		"cloudwatch:DescribeAlarms": `{"MetricAlarms":[{"AlarmName":"exporter-ExportFailedAlarm-1","StateValue":"ALARM","ActionsEnabled":true,
+		"cloudwatch:DescribeAlarms": `{"MetricAlarms":[{"AlarmName":"exporter-ExportFailedAlarm-1","StateValue":"ALARM",
+			"ActionsEnabled":true,
 			"StateUpdatedTimestamp":1795486802,
 			"AlarmDescription":"AppStream started an export and it ended without an AMI. The notification has the reason."},
 			{"AlarmName":"exporter-NightMissedAlarm-1","StateValue":"OK","ActionsEnabled":false}]}`,
@@ -119,7 +127,8 @@ func ill() map[string]string {
 
 func stackOf(status string, parameters map[string]string) string {
 	text := "<Stacks><member><StackId>arn:aws:cloudformation:eu-west-1:123456789012:stack/exporter/1</StackId>" +
-		"<StackName>exporter</StackName><StackStatus>" + status + "</StackStatus><CreationTime>2026-11-01T10:15:00Z</CreationTime><Parameters>"
+		"<StackName>exporter</StackName><StackStatus>" + status +
+		"</StackStatus><CreationTime>2026-11-01T10:15:00Z</CreationTime><Parameters>"
 	for key, value := range parameters {
 		text += "<member><ParameterKey>" + key + "</ParameterKey><ParameterValue>" + value + "</ParameterValue></member>"
 	}

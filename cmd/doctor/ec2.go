@@ -53,7 +53,8 @@ func (c clients) amis(ctx context.Context) doctor.Answer[int] {
 func (c clients) amiQuota(ctx context.Context) doctor.Answer[int] {
 	// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ami-quotas.html
 	const service, amis = "ec2", "L-B665C33B"
-	o, err := c.quotas.GetServiceQuota(ctx, &servicequotas.GetServiceQuotaInput{ServiceCode: aws.String(service), QuotaCode: aws.String(amis)})
+	o, err := c.quotas.GetServiceQuota(ctx, &servicequotas.GetServiceQuotaInput{ServiceCode: aws.String(service),
+		QuotaCode: aws.String(amis)})
 	if err != nil || o.Quota == nil {
 		return answer(0, err, "servicequotas:GetServiceQuota")
 	}

@@ -34,7 +34,8 @@ type fakeAWS struct {
 // start returns the fake with a configuration that sends all calls to it.
 func start(t *testing.T, answers map[string]string) (*fakeAWS, aws.Config) {
 	t.Helper()
-	f := &fakeAWS{t: t, answers: maps.Clone(answers), refused: map[string]string{}, first: map[string][]string{}, calls: map[string][]string{}}
+	f := &fakeAWS{t: t, answers: maps.Clone(answers), refused: map[string]string{}, first: map[string][]string{},
+		calls: map[string][]string{}}
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
 	return f, aws.Config{

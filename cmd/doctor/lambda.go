@@ -69,7 +69,8 @@ func (c clients) mapping(ctx context.Context, name, queue string) doctor.Answer[
 		}
 		for _, m := range page.EventSourceMappings {
 			return doctor.Given(doctor.Mapping{
-				State: aws.ToString(m.State), Reason: aws.ToString(m.StateTransitionReason), LastResult: aws.ToString(m.LastProcessingResult),
+				State: aws.ToString(m.State), Reason: aws.ToString(m.StateTransitionReason),
+				LastResult: aws.ToString(m.LastProcessingResult),
 			})
 		}
 	}

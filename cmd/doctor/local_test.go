@@ -59,7 +59,8 @@ func TestLocal(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]doctor.Verdict{
-		"stack": doctor.OK, "version": doctor.OK, "AppStream": doctor.OK, "dry run": doctor.OK, "stack's key": doctor.OK, "keeper": doctor.OK,
+		"stack": doctor.OK, "version": doctor.OK, "AppStream": doctor.OK, "dry run": doctor.OK, "stack's key": doctor.OK,
+		"keeper":     doctor.OK,
 		"work queue": doctor.OK, "dead letters": doctor.OK, "failed events": doctor.OK,
 		"last night": doctor.Warn, "alarms": doctor.Warn, // of a new stack
 	}

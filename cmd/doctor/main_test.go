@@ -147,8 +147,9 @@ func TestGone(t *testing.T) {
 
 // A stack whose first deployment failed has no outputs, and the doctor still says what it is.
 func TestStackWithoutOutputs(t *testing.T) {
-	answers := map[string]string{"sts:GetCallerIdentity": healthy["sts:GetCallerIdentity"], "cloudformation:DescribeStacks": strings.Replace(
-		stackOf("ROLLBACK_COMPLETE", nil), "<OutputKey>FunctionName", "<OutputKey>Other", 1)}
+	answers := map[string]string{"sts:GetCallerIdentity": healthy["sts:GetCallerIdentity"],
+		"cloudformation:DescribeStacks": strings.Replace(
+			stackOf("ROLLBACK_COMPLETE", nil), "<OutputKey>FunctionName", "<OutputKey>Other", 1)}
 	_, cfg := start(t, answers)
 	screen, err := look(t, cfg, false)
 	if _, ok := errors.AsType[terminal.Attention](err); !ok || !strings.Contains(screen, "ROLLBACK_COMPLETE since 2026-11-01 10:15 UTC") {
@@ -169,7 +170,8 @@ func TestUsage(t *testing.T) {
 		}
 	}
 	for says, args := range map[string][]string{"EXPORT=": {"-twice"}, "leave out -json": {"-json", "-export", "win-1"}} {
-		if err := run(t.Context(), args, strings.NewReader(""), &bytes.Buffer{}, morning); err == nil || !strings.Contains(err.Error(), says) {
+		if err := run(t.Context(), args, strings.NewReader(""), &bytes.Buffer{}, morning); err == nil ||
+			!strings.Contains(err.Error(), says) {
 			t.Errorf("%q: %v", args, err)
 		}
 	}

@@ -147,7 +147,8 @@ func (c clients) exportQuotas(ctx context.Context) doctor.Answer[[]string] {
 		}
 		for _, q := range page.Quotas {
 			if strings.Contains(strings.ToLower(aws.ToString(q.QuotaName)), "export") {
-				quotas = append(quotas, fmt.Sprintf("%s %s = %g", aws.ToString(q.QuotaCode), aws.ToString(q.QuotaName), aws.ToFloat64(q.Value)))
+				quotas = append(quotas, fmt.Sprintf("%s %s = %g", aws.ToString(q.QuotaCode), aws.ToString(q.QuotaName),
+					aws.ToFloat64(q.Value)))
 			}
 		}
 	}
@@ -160,8 +161,9 @@ func (c clients) imageEvents(ctx context.Context, now time.Time) doctor.Answer[m
 	const kept = 90 * 24 * time.Hour // by CloudTrail, without a trail
 	states := map[string]int{}
 	pages := cloudtrail.NewLookupEventsPaginator(c.trails, &cloudtrail.LookupEventsInput{
-		StartTime:        aws.Time(now.Add(-kept)),
-		LookupAttributes: []trail.LookupAttribute{{AttributeKey: trail.LookupAttributeKeyEventName, AttributeValue: aws.String("CreateImage")}},
+		StartTime: aws.Time(now.Add(-kept)),
+		LookupAttributes: []trail.LookupAttribute{{AttributeKey: trail.LookupAttributeKeyEventName,
+			AttributeValue: aws.String("CreateImage")}},
 	})
 	const most = 40 // pages of 50: EC2's events of the same name are among them, and CloudTrail answers twice a second
 	for n := 0; pages.HasMorePages() && n < most; n++ {

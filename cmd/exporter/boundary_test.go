@@ -27,7 +27,8 @@ func TestServicesOfTheProgram(t *testing.T) {
 			services = append(services, name)
 		}
 		for _, foreign := range []string{
-			"appstream-ami-exporter/internal/localaws", "appstream-ami-exporter/internal/handler", "github.com/aws/aws-lambda-go", "testing",
+			"appstream-ami-exporter/internal/localaws", "appstream-ami-exporter/internal/handler", "github.com/aws/aws-lambda-go",
+			"testing",
 		} {
 			if strings.HasPrefix(path, foreign) {
 				t.Errorf("%s is compiled for it", path)

@@ -22,7 +22,8 @@ type queue struct {
 func (d desk) queueStates(ctx context.Context) (queues []queue, err error) {
 	const see = ": see docs/OPERATIONS.md"
 	for _, q := range []queue{
-		{Name: "work", output: "WorkQueueUrl", calm: "nothing is unfinished", busy: "unfinished: running exports, waiting images, notifications"},
+		{Name: "work", output: "WorkQueueUrl", calm: "nothing is unfinished",
+			busy: "unfinished: running exports, waiting images, notifications"},
 		{Name: "dead letters", output: "DeadLetterQueueUrl", busy: "work that could not be read or finished" + see, trouble: true},
 		{Name: "failed events", output: "FailedEventsQueueUrl", busy: "triggers that came to nothing" + see, trouble: true},
 	} {

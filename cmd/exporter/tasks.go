@@ -32,8 +32,9 @@ func taskOf(t types.ExportImageTask) task {
 		problems = append(problems, strings.Trim(aws.ToString(detail.ErrorCode)+": "+aws.ToString(detail.ErrorMessage), ": "))
 	}
 	return task{
-		TaskID: aws.ToString(t.TaskId), ImageName: domain.Task{ImageARN: aws.ToString(t.ImageArn)}.ImageName(), AMIName: aws.ToString(t.AmiName),
-		State: string(t.State), Created: aws.ToTime(t.CreatedDate), AMIID: aws.ToString(t.AmiId), Problem: strings.Join(problems, "; "),
+		TaskID: aws.ToString(t.TaskId), ImageName: domain.Task{ImageARN: aws.ToString(t.ImageArn)}.ImageName(),
+		AMIName: aws.ToString(t.AmiName),
+		State:   string(t.State), Created: aws.ToTime(t.CreatedDate), AMIID: aws.ToString(t.AmiId), Problem: strings.Join(problems, "; "),
 	}
 }
 

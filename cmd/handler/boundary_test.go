@@ -80,7 +80,8 @@ func TestPackagesOfTheFunction(t *testing.T) {
 	}
 	slices.Sort(own)
 	check(t, "own packages", []string{
-		"cmd/handler", "internal/awsclient", "internal/config", "internal/console", "internal/export", "internal/handler", "internal/metrics",
+		"cmd/handler", "internal/awsclient", "internal/config", "internal/console", "internal/export", "internal/handler",
+		"internal/metrics",
 		"internal/notify", "internal/runtimeapi", "internal/safelog", "internal/tags", "internal/trigger", "internal/work",
 	}, own)
 }

@@ -231,7 +231,8 @@ func batchOf(t *testing.T, bodies ...string) []byte {
 	}
 	var batch struct{ Records []record }
 	for i, body := range bodies {
-		batch.Records = append(batch.Records, record{fmt.Sprintf("message-%d", i+1), "handle", body, "aws:sqs", localaws.SampleQueueARN, attributes{"1"}})
+		batch.Records = append(batch.Records, record{fmt.Sprintf("message-%d", i+1), "handle", body, "aws:sqs", localaws.SampleQueueARN,
+			attributes{"1"}})
 	}
 	payload, err := json.Marshal(batch)
 	if err != nil {

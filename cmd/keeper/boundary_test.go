@@ -77,7 +77,8 @@ func TestWhatIsRaced(t *testing.T) {
 	}
 	unraced := strings.Split(string(found[1]), "|")
 	var needs []string
-	for _, line := range goList(t, "-f", `{{.ImportPath}} {{join .Deps " "}} {{join .TestImports " "}} {{join .XTestImports " "}}`, "./...") {
+	for _, line := range goList(t, "-f", `{{.ImportPath}} {{join .Deps " "}} {{join .TestImports " "}} {{join .XTestImports " "}}`,
+		"./...") {
 		fields := strings.Fields(line)
 		name := strings.TrimPrefix(fields[0], module)
 		through := func(path string) bool {

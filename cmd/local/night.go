@@ -28,7 +28,8 @@ func night(ctx context.Context, w io.Writer, s scene) (err error) {
 	s.furnish(account.AppStream)
 	out.heading("One night of the AppStream AMI Exporter",
 		"The compiled function runs behind the Lambda Runtime API; AppStream, EventBridge, SQS and SNS are local.",
-		fmt.Sprintf("Time runs %g times faster. The times at the left are the night's; in notifications 10 seconds stand for %g minutes of it.",
+		fmt.Sprintf("Time runs %g times faster. The times at the left are the night's; in notifications 10 seconds stand for %g minutes "+
+			"of it.",
 			s.speed, 10*s.speed/60),
 		fmt.Sprintf("AppStream exports %d images at a time here.", s.limit))
 

@@ -78,7 +78,8 @@ func (s scene) furnish(appStream *appstream.Server) {
 			Message: "The image could not be created."},
 	})
 	for n := len(appStream.Images()) + 1; n <= s.images; n++ {
-		image := appstream.Image{Name: fmt.Sprintf("win2022-app-%d", n), CreatedTime: made(time.October, 1).Add(time.Duration(n) * time.Minute)}
+		image := appstream.Image{Name: fmt.Sprintf("win2022-app-%d", n),
+			CreatedTime: made(time.October, 1).Add(time.Duration(n) * time.Minute)}
 		if n%2 == 0 {
 			image.Name, image.Platform = fmt.Sprintf("win2025-app-%d", n), types.PlatformTypeWindowsServer2025
 		}

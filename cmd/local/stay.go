@@ -37,7 +37,8 @@ func stay(ctx context.Context, w io.Writer, s scene, address string) (err error)
 	}
 	out.start(time.Now())
 	out.heading("A local AWS, with the AppStream AMI Exporter deployed in it",
-		"The compiled function runs behind Lambda's API; AppStream, EventBridge, SQS, SNS, CloudFormation, CloudWatch and its logs are local.",
+		"The compiled function runs behind Lambda's API; AppStream, EventBridge, SQS, SNS, CloudFormation, CloudWatch and its logs are "+
+			"local.",
 		fmt.Sprintf("Time runs %g times faster: an export of 40 minutes takes %s, a day %s. AppStream exports %d images at a time.",
 			s.speed, brief(s.compress(40*time.Minute)), brief(s.compress(day)), s.limit),
 		fmt.Sprintf("There are %d images. It is evening: the nightly run comes in %s and exports those that can be exported.",

@@ -104,7 +104,8 @@ func TestStay(t *testing.T) {
 }
 
 func TestEstate(t *testing.T) {
-	if err := run(t.Context(), scene{speed: 300}, "", ""); err == nil || !strings.Contains(err.Error(), "must be more than 0, not 300 and 0") {
+	if err := run(t.Context(), scene{speed: 300}, "", ""); err == nil ||
+		!strings.Contains(err.Error(), "must be more than 0, not 300 and 0") {
 		t.Errorf("no exports at all: %v", err)
 	}
 	for d, want := range map[time.Duration]string{8 * time.Second: "8s", 2 * time.Minute: "2m", 288 * time.Second: "4m48s",

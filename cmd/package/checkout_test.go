@@ -51,7 +51,8 @@ func TestCheckoutOnWindows(t *testing.T) {
 func copyTree(t *testing.T, into string) {
 	t.Helper()
 	script := `git ls-files -z --cached --others --exclude-standard |
-		xargs -0 sh -c 'for file; do [ ! -f "$file" ] || printf "%s\0" "$file"; done' sh | tar --null --files-from - -cf - | tar -xf - -C "$1"`
+		xargs -0 sh -c 'for file; do [ ! -f "$file" ] || printf "%s\0" "$file"; done' sh |
+		tar --null --files-from - -cf - | tar -xf - -C "$1"`
 	command := exec.Command("sh", "-c", script, "sh", into)
 	command.Dir = localtest.Root(t)
 	if output, err := command.CombinedOutput(); err != nil {

@@ -46,7 +46,8 @@ func TestVersionOfTheEnvironment(t *testing.T) {
 	for _, target := range []string{"build/bootstrap", "build-ExportFunction", "package", "deploy"} {
 		for _, version := range []string{"24.04 LTS (Noble Numbat)", `a"b`, "it's", "`id`", "$(id)", "-v1", "release/1.0"} {
 			output, err := runMake(root, []string{path, "VERSION=" + version, "ARTIFACTS_DIR=" + t.TempDir()}, target)
-			if err == nil || !strings.Contains(output, "a version is made of letters, digits and . _ + - only") || strings.Contains(output, "go ") {
+			if err == nil || !strings.Contains(output, "a version is made of letters, digits and . _ + - only") ||
+				strings.Contains(output, "go ") {
 				t.Errorf("make %s with VERSION=%q: %v\n%s", target, version, err, output)
 			}
 		}
@@ -106,7 +107,8 @@ func TestFirstBuildIsAnnounced(t *testing.T) {
 // scripts/deploy against a sam that only writes down what it is asked.
 func TestDeploy(t *testing.T) {
 	t.Parallel()
-	const deploy = "v1.2.3: build\nv1.2.3: deploy --guided --config-env %env --stack-name mine --region %region%profile --capabilities CAPABILITY_IAM\n"
+	const deploy = "v1.2.3: build\nv1.2.3: deploy --guided --config-env %env --stack-name mine --region %region%profile --capabilities " +
+		"CAPABILITY_IAM\n"
 	for name, test := range map[string]struct {
 		arguments, environment []string
 		env, region, profile   string
@@ -126,7 +128,8 @@ func TestDeploy(t *testing.T) {
 				"aws": `[ "$*" = "configure get region --profile of the backup" ] && echo ap-south-1`,
 			})
 			environment := append([]string{path, "AWS_REGION=", "AWS_DEFAULT_REGION="}, test.environment...)
-			output, err := runMake(localtest.Root(t), environment, append([]string{"deploy", "VERSION=v1.2.3", "STACK=mine"}, test.arguments...)...)
+			output, err := runMake(localtest.Root(t), environment,
+				append([]string{"deploy", "VERSION=v1.2.3", "STACK=mine"}, test.arguments...)...)
 			if err != nil {
 				t.Fatalf("%v\n%s", err, output)
 			}

@@ -200,7 +200,8 @@ func TestLicences(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"\nappstream-ami-exporter, LICENSE\n", "MIT License\n", "\nGo 1.", "Copyright 2009 The Go Authors.", "Apache License\n", "AWS SDK for Go\n", // the last is of a NOTICE
+		"\nappstream-ami-exporter, LICENSE\n", "MIT License\n", "\nGo 1.", "Copyright 2009 The Go Authors.", "Apache License\n",
+		"AWS SDK for Go\n", // the last is of a NOTICE
 		"internal/sync/singleflight/LICENSE\n",
 	}
 	for line := range strings.SplitSeq(string(output), "\n") {

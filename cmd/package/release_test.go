@@ -16,7 +16,8 @@ func TestRelease(t *testing.T) {
 	aws := localtest.Tool(t, "aws", "https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html")
 	moto := localtest.Moto(t)
 	directory := t.TempDir()
-	const exporter, keeper, template = "appstream-ami-exporter-v1.2.3.zip", "appstream-ami-exporter-keeper-v1.2.3.zip", "appstream-ami-exporter-v1.2.3.yaml"
+	const exporter, keeper, template = "appstream-ami-exporter-v1.2.3.zip", "appstream-ami-exporter-keeper-v1.2.3.zip",
+		"appstream-ami-exporter-v1.2.3.yaml"
 	for _, name := range []string{exporter, keeper, template} {
 		if err := os.WriteFile(filepath.Join(directory, name), read(t, packed(t), name), 0o600); err != nil {
 			t.Fatal(err)

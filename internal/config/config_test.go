@@ -225,7 +225,8 @@ func TestBadValues(t *testing.T) {
 			}
 			shown := []rune(test.value)
 			for _, want := range []string{
-				fmt.Sprintf("%s=%q: ", test.name, string(shown[:min(len(shown), 200)])), test.says, "(allowed: " + allowed(t, test.name) + ")",
+				fmt.Sprintf("%s=%q: ", test.name, string(shown[:min(len(shown), 200)])), test.says, "(allowed: " + allowed(t, test.name) +
+					")",
 			} {
 				if !strings.Contains(err.Error(), want) {
 					t.Errorf("the error\n\t%s\nlacks\n\t%s", err, want)
@@ -240,7 +241,8 @@ func TestBadValues(t *testing.T) {
 	}
 	t.Run("every variable is among them", func(t *testing.T) {
 		for _, v := range config.Variables() {
-			if v.Name != alwaysTaken && !slices.ContainsFunc(tests, func(test struct{ name, value, says string }) bool { return test.name == v.Name }) {
+			if v.Name != alwaysTaken && !slices.ContainsFunc(tests,
+				func(test struct{ name, value, says string }) bool { return test.name == v.Name }) {
 				t.Errorf("no bad value of %s is tested", v.Name)
 			}
 		}

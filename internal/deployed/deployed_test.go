@@ -40,7 +40,8 @@ func TestReadFailedEvent(t *testing.T) {
 		want       FailedEvent
 	}{
 		"Lambda's record": {
-			`{"requestPayload":` + schedule + `,"responsePayload":{"errorType":"AppStreamUnreadable","errorMessage":"nothing was started"}}`, nil,
+			`{"requestPayload":` + schedule +
+				`,"responsePayload":{"errorType":"AppStreamUnreadable","errorMessage":"nothing was started"}}`, nil,
 			FailedEvent{[]byte(schedule), "nothing was started", true},
 		},
 		"Lambda's record of what cannot be used": {
@@ -48,10 +49,12 @@ func TestReadFailedEvent(t *testing.T) {
 			FailedEvent{[]byte(`{"imagse":["a"]}`), "no field", false},
 		},
 		"Lambda's record of a throttled event": {
-			`{"requestPayload":` + schedule + `,"responsePayload":null}`, nil, FailedEvent{[]byte(schedule), "Lambda gives no reason", true},
+			`{"requestPayload":` + schedule + `,"responsePayload":null}`, nil,
+			FailedEvent{[]byte(schedule), "Lambda gives no reason", true},
 		},
 		"Scheduler's request": {
-			`{"FunctionName":"arn:aws:lambda:eu-west-1:123456789012:function:f","InvocationType":"EVENT","Payload":` + string(quoted) + `}`, reasons,
+			`{"FunctionName":"arn:aws:lambda:eu-west-1:123456789012:function:f","InvocationType":"EVENT","Payload":` + string(quoted) + `}`,
+			reasons,
 			FailedEvent{[]byte(schedule), reason, true},
 		},
 		"Scheduler's request with an object": {
@@ -108,7 +111,8 @@ func TestReply(t *testing.T) {
 
 func TestFunctionError(t *testing.T) {
 	for payload, want := range map[string]string{
-		`{"errorMessage":"nothing was started: \"?\" is not an image name","errorType":"InvalidInput"}`: `the function says: nothing was started: "?" is not an image name`,
+		`{"errorMessage":"nothing was started: \"?\" is not an image name",` +
+			`"errorType":"InvalidInput"}`: `the function says: nothing was started: "?" is not an image name`,
 		`null`: "the function failed: null",
 	} {
 		if got := functionError([]byte(payload)).Error(); got != want {
@@ -126,7 +130,8 @@ func TestInvokeOnce(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	client := lambda.NewFromConfig(aws.Config{
-		Region: "eu-west-1", BaseEndpoint: &server.URL, RetryMaxAttempts: 3, Credentials: credentials.NewStaticCredentialsProvider("x", "x", ""),
+		Region: "eu-west-1", BaseEndpoint: &server.URL, RetryMaxAttempts: 3,
+		Credentials: credentials.NewStaticCredentialsProvider("x", "x", ""),
 	})
 	if _, err := Ask(t.Context(), client, "f", trigger.Spec{DryRun: true}); err == nil || asked != 1 {
 		t.Errorf("the function is asked %d times: %v", asked, err)

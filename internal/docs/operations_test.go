@@ -49,7 +49,8 @@ func TestAlarms(t *testing.T) {
 	if row := fmt.Sprintf("| alarms: %d | %.2f |", alarms, float64(alarms)/10); !strings.Contains(read(t, "docs", "PERFORMANCE.md"), row) {
 		t.Errorf("the costs of the alarms are not %q", row)
 	}
-	if row := fmt.Sprintf("| alarms of the keeper: %d | %.2f |", keepers, float64(keepers)/10); !strings.Contains(read(t, "docs", "KEEPING.md"), row) {
+	if row := fmt.Sprintf("| alarms of the keeper: %d | %.2f |", keepers,
+		float64(keepers)/10); !strings.Contains(read(t, "docs", "KEEPING.md"), row) {
 		t.Errorf("the costs of the keeper's alarms are not %q", row)
 	}
 }

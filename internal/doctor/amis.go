@@ -8,7 +8,8 @@ func amiChecks() []Check {
 		{
 			"EBS encryption", group, "Whether the account encrypts EBS volumes by default: then AMIs are encrypted, and AppStream cannot " +
 				"import them again; and whether the export role may use the key.",
-			"To bring images back by import, export in an account and Region without encryption by default. To keep it, let the export role " +
+			"To bring images back by import, export in an account and Region without encryption by default. To keep it, let the export " +
+				"role " +
 				"use the key.", lookAtEBS,
 		},
 		{
@@ -16,7 +17,8 @@ func amiChecks() []Check {
 			"Deregister AMIs that nobody needs, or raise the quota \"AMIs\" of EC2 in Service Quotas.", lookAtQuota,
 		},
 		{
-			"keeper", group, "The function that retires, copies and points to AMIs, where the stack has one: its state, and its hourly schedule.",
+			"keeper", group, "The function that retires, copies and points to AMIs, where the stack has one: its state, and its hourly " +
+				"schedule.",
 			"Enable its schedule in the EventBridge Scheduler console. AMIs are only kept longer than you want, until then.", lookAtKeeper,
 		},
 	}
@@ -46,7 +48,8 @@ func lookAtEBS(f Facts) Finding {
 		return fail("%s, which does not exist: every export fails", seen).
 			do("Choose another default key in EC2's settings, or switch encryption by default off.")
 	case key.State != "Enabled":
-		return fail("%s, which is %s: every export fails", seen, key.State).do("Enable the key, or choose another default key in EC2's settings.")
+		return fail("%s, which is %s: every export fails", seen,
+			key.State).do("Enable the key, or choose another default key in EC2's settings.")
 	case key.Manager == "AWS":
 		return warn("%s, EBS's own, which every role of the account may use, but no other account", seen)
 	}

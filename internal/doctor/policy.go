@@ -96,7 +96,10 @@ func covers(pattern, action string) bool {
 
 // mentions tells whether an Allow statement names the ARN as a principal.
 func (p policy) mentions(arn string) bool {
-	return slices.ContainsFunc(p.Statement, func(s statement) bool { return s.Effect == "Allow" && slices.Contains(s.Principal["AWS"], arn) })
+	return slices.ContainsFunc(p.Statement, func(s statement) bool {
+		return s.Effect == "Allow" &&
+			slices.Contains(s.Principal["AWS"], arn)
+	})
 }
 
 // conditionKeys are the keys on which the statements for a service hang, in order.

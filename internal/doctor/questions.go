@@ -22,7 +22,8 @@ func Questions() []Question {
 		{"Is the AMI encrypted, and with which key?", "The doctor's line `EBS encryption` says what the account's default does to it.",
 			Trial.encryption},
 		{"From where is the AMI copied?", "The export role may copy any AMI, since it cannot be said which.", Trial.source},
-		{"Does the list of tasks show one at once?", "After an ambiguous start the list is asked by the AMI's name; if a task could not be " +
+		{"Does the list of tasks show one at once?", "After an ambiguous start the list is asked by the AMI's name; if a task could not " +
+			"be " +
 			"listed then, the start could be made again, and the taken name would stop the second.", Trial.listedAtOnce},
 		{"Does the list of tasks tell their tags?", "Where it does not, each task in question is asked for by itself.", Trial.listTells},
 		{"In which order is the list of tasks?", "None is relied on.", Trial.order},
@@ -33,7 +34,8 @@ func Questions() []Question {
 		{"Which images can be exported besides those of Windows Server 2022 and 2025, and of which types?",
 			"Others are never asked for; every type is.", Trial.kinds},
 		{"Which states does an image have?", "An unknown one is waited for.", Trial.imageStates},
-		{"Is an own image that is shared with others listed as PRIVATE?", "Only images listed as PRIVATE are seen by a sweep.", Trial.shared},
+		{"Is an own image that is shared with others listed as PRIVATE?", "Only images listed as PRIVATE are seen by a sweep.",
+			Trial.shared},
 		{"Is there an event when an image becomes AVAILABLE?", "The event at the start of its making is waited out.", Trial.events},
 		{"Does AppStream send aws:SourceAccount or aws:SourceArn when it assumes the export role?",
 			"The stack's own role has no such condition.", Trial.conditions},
@@ -291,7 +293,8 @@ func (t Trial) kinds() string {
 	return told(t.Images, func(images []Image) string {
 		for _, image := range images {
 			if image.Name == t.ImageName {
-				return fmt.Sprintf("This one is %s of the type %s, and its task was last seen %s.", orNone(image.Platform), orNone(image.Type),
+				return fmt.Sprintf("This one is %s of the type %s, and its task was last seen %s.", orNone(image.Platform),
+					orNone(image.Type),
 					orNone(t.end().State))
 			}
 		}

@@ -45,7 +45,8 @@ func (d Deployment) FunctionRights() (rights []Right) {
 	add(d.arn("logs", d.Region, "log-group:"+d.Outputs["LogGroupName"]+":log-stream:any"), nil, "logs:CreateLogStream", "logs:PutLogEvents")
 	if key := d.Parameters["KmsKeyArn"]; key != "" {
 		for _, service := range []string{"sns", "sqs"} {
-			add(key, map[string][]string{"kms:ViaService": {service + "." + d.Region + "." + d.suffix()}}, "kms:Decrypt", "kms:GenerateDataKey")
+			add(key, map[string][]string{"kms:ViaService": {service + "." + d.Region + "." + d.suffix()}}, "kms:Decrypt",
+				"kms:GenerateDataKey")
 		}
 	}
 	return rights

@@ -12,7 +12,8 @@ func roleChecks() []Check {
 	return []Check{
 		{
 			"export role", group, "The role with which AppStream makes the AMIs exists.",
-			"Set ExportRoleArn to a role of this account, or to nothing so that the stack makes one, and deploy again. The stack's own comes " +
+			"Set ExportRoleArn to a role of this account, or to nothing so that the stack makes one, and deploy again. The stack's own " +
+				"comes " +
 				"back with a new stack only.", lookAtExportRole,
 		},
 		{
@@ -21,15 +22,18 @@ func roleChecks() []Check {
 		},
 		{
 			"export role: rights", group,
-			"IAM's simulation of the three EC2 actions that AppStream needs, permissions boundaries and organization policies included where " +
+			"IAM's simulation of the three EC2 actions that AppStream needs, permissions boundaries and organization policies included " +
+				"where " +
 				"it tells.",
-			"Allow ec2:CopyImage, ec2:DescribeImages and ec2:CreateTags on *; a boundary or an organization's policy must allow them as well.",
+			"Allow ec2:CopyImage, ec2:DescribeImages and ec2:CreateTags on *; a boundary or an organization's policy must allow them as " +
+				"well.",
 			func(f Facts) Finding { return lookAtRights(f.ExportRights, "so AppStream makes no AMI") },
 		},
 		{
 			"function's role: rights", group, "IAM's simulation of each call that the function and Lambda make with the function's role, " +
 				"iam:PassRole among them.",
-			"If somebody has changed the role, undo that: CloudFormation's drift detection shows it. A boundary or an organization's policy " +
+			"If somebody has changed the role, undo that: CloudFormation's drift detection shows it. A boundary or an organization's " +
+				"policy " +
 				"must allow the action as well.",
 			func(f Facts) Finding {
 				return lookAtRights(f.FunctionRights, "and docs/PERMISSIONS.md says what breaks without each")
@@ -73,8 +77,10 @@ func lookAtTrust(f Facts) Finding {
 	case !allowed:
 		return fail("%s may not assume the role", appStreamService)
 	case conditional:
-		return warn("%s may assume the role, on conditions (%s)", appStreamService, strings.Join(trust.conditionKeys(appStreamService), ", ")).
-			do("AWS does not say which of these AppStream sends when it exports. If exports fail with InvalidRoleException, remove the conditions.")
+		return warn("%s may assume the role, on conditions (%s)", appStreamService,
+			strings.Join(trust.conditionKeys(appStreamService), ", ")).
+			do("AWS does not say which of these AppStream sends when it exports. If exports fail with InvalidRoleException, remove the " +
+				"conditions.")
 	}
 	return ok("%s may assume it", appStreamService)
 }

@@ -19,11 +19,13 @@ func stackChecks() []Check {
 		},
 		{
 			"function", group, "The state of the Lambda function and of its last update.",
-			"Remove the cause that Lambda names and deploy again; if the function stays so, delete the stack and deploy it anew: images, AMIs " +
+			"Remove the cause that Lambda names and deploy again; if the function stays so, delete the stack and deploy it anew: images, " +
+				"AMIs " +
 				"and marks stay.", lookAtFunction,
 		},
 		{
-			"recursion", group, "Lambda's detection of recursive loops must be off for this function: long requests go through its own queue " +
+			"recursion", group, "Lambda's detection of recursive loops must be off for this function: long requests go through its own " +
+				"queue " +
 				"more often than that allows.",
 			"Set it back: `aws lambda put-function-recursion-config --function-name <name> --recursive-loop Allow`.", lookAtRecursion,
 		},

@@ -14,17 +14,20 @@ func topicChecks() []Check {
 		},
 		{
 			"subscriptions", group, "Somebody is subscribed to the topic, and every subscription is confirmed.",
-			"Subscribe an address: `aws sns subscribe --topic-arn <topic> --protocol email --notification-endpoint <address>`. Each must be " +
+			"Subscribe an address: `aws sns subscribe --topic-arn <topic> --protocol email --notification-endpoint <address>`. Each must " +
+				"be " +
 				"confirmed by the link in the mail that AWS sends.", lookAtSubscriptions,
 		},
 		{
 			"topic's key", group, "Where the topic is encrypted: its key is usable, and alarms may use it.",
-			"Use a customer-managed key whose policy allows kms:Decrypt and kms:GenerateDataKey* to cloudwatch.amazonaws.com: examples/key " +
+			"Use a customer-managed key whose policy allows kms:Decrypt and kms:GenerateDataKey* to cloudwatch.amazonaws.com: " +
+				"examples/key " +
 				"makes one.", lookAtTopicKey,
 		},
 		{
 			"stack's key", group, "Where KmsKeyArn is set: the key is usable, and the services that use it without a role may.",
-			"Let the key's policy allow cloudwatch.amazonaws.com, events.amazonaws.com and logs.<Region>.amazonaws.com, as in examples/key.",
+			"Let the key's policy allow cloudwatch.amazonaws.com, events.amazonaws.com and logs.<Region>.amazonaws.com, as in " +
+				"examples/key.",
 			lookAtStackKey,
 		},
 	}

@@ -11,22 +11,26 @@ func triggerChecks() []Check {
 	return []Check{
 		{
 			"schedule", group, "The nightly schedule is enabled, and when it comes next.",
-			"Enable the schedule in the EventBridge Scheduler console; where the parameter Schedule says DISABLED, set that to ENABLED and " +
+			"Enable the schedule in the EventBridge Scheduler console; where the parameter Schedule says DISABLED, set that to ENABLED " +
+				"and " +
 				"deploy again.", lookAtSchedule,
 		},
 		{
 			"image events", group, "The EventBridge rule for image events is enabled.",
-			"Enable the rule in the EventBridge console; where the parameter ImageEvents says DISABLED, set that to ENABLED and deploy again.",
+			"Enable the rule in the EventBridge console; where the parameter ImageEvents says DISABLED, set that to ENABLED and deploy " +
+				"again.",
 			lookAtRule,
 		},
 		{
 			"CloudTrail", group, "A trail logs the write management events of this Region: without one EventBridge hears of no new image.",
-			"Make a trail that logs management events (write) of this Region or of all Regions; the first copy of these events is free of " +
+			"Make a trail that logs management events (write) of this Region or of all Regions; the first copy of these events is free " +
+				"of " +
 				"charge. Or leave it: the nightly run finds every image.", lookAtTrails,
 		},
 		{
 			"work queue is read", group, "The event source mapping that gives the function its unfinished work is enabled.",
-			"Enable the trigger of the work queue in the Lambda console; what waits stays in the queue until it is 14 days old.", lookAtMapping,
+			"Enable the trigger of the work queue in the Lambda console; what waits stays in the queue until it is 14 days old.",
+			lookAtMapping,
 		},
 	}
 }
@@ -52,12 +56,14 @@ func lookAtSchedule(f Facts) Finding {
 	case err != nil:
 		return ok("%s, ENABLED; when it comes next is not computed here: %v", seen, err)
 	case next.IsZero():
-		return fail("%s, ENABLED, but there is no such time any more", seen).do("Set ScheduleExpression to one that comes again, and deploy.")
+		return fail("%s, ENABLED, but there is no such time any more",
+			seen).do("Set ScheduleExpression to one that comes again, and deploy.")
 	}
 	seen += ", ENABLED; next run " + stamp(next)
 	if lost != "" {
 		return warn("%s; none on %s, when the clocks jump over that time", seen, lost).
-			do("Nothing is lost: the next night makes up for it. To have it all the same, choose a time that the clocks of %s do not jump over.",
+			do("Nothing is lost: the next night makes up for it. To have it all the same, choose a time that the clocks of %s do not "+
+				"jump over.",
 				s.TimeZone)
 	}
 	return ok("%s", seen)
@@ -148,7 +154,8 @@ func (s Selector) logsAppStreamWrites() bool {
 				return false
 			}
 		case "eventSource":
-			if len(field.Equals) > 0 && !slices.Contains(field.Equals, appStreamEvents) || slices.Contains(field.NotEquals, appStreamEvents) {
+			if len(field.Equals) > 0 && !slices.Contains(field.Equals, appStreamEvents) ||
+				slices.Contains(field.NotEquals, appStreamEvents) {
 				return false
 			}
 		default: // names, types, sessions: what is narrower than all events may leave ours out

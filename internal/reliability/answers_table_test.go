@@ -81,7 +81,8 @@ func tableOf(rows []row) string {
 		)
 	})
 	var text strings.Builder
-	text.WriteString("| call | what AWS did | how long | what the administrator sees | when the call is made again |\n|---|---|---|---|---|\n")
+	text.WriteString("| call | what AWS did | how long | what the administrator sees | when the call is made again " +
+		"|\n|---|---|---|---|---|\n")
 	for _, key := range keys {
 		fmt.Fprintf(&text, "| %s | %s | %s | %s | %s |\n", key.action, strings.Join(groups[key], ", "), key.extent, key.told, key.retried)
 	}

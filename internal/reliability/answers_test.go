@@ -47,18 +47,22 @@ var common = []misfortune{
 var documented = map[string][]misfortune{
 	"CreateExportImageTask": {
 		refusing(http.StatusBadRequest, "ConcurrentModificationException", "An API error occurred. Wait a few minutes and try again."),
-		refusing(http.StatusBadRequest, "ResourceNotAvailableException", "The specified resource exists and is not in use, but isn't available."),
+		refusing(http.StatusBadRequest, "ResourceNotAvailableException",
+			"The specified resource exists and is not in use, but isn't available."),
 		refusing(http.StatusBadRequest, "LimitExceededException", "The requested limit exceeds the permitted limit for an account."),
 		refusing(http.StatusBadRequest, "ResourceNotFoundException", "The specified resource was not found."),
 		refusing(http.StatusBadRequest, "InvalidRoleException", "The specified role is invalid."),
 		refusing(http.StatusBadRequest, "OperationNotPermittedException", "The attempted operation is not permitted."),
-		refusing(http.StatusBadRequest, "InvalidAccountStatusException", "The resource cannot be created because your AWS account is suspended."),
+		refusing(http.StatusBadRequest, "InvalidAccountStatusException",
+			"The resource cannot be created because your AWS account is suspended."),
 	},
 	"DescribeImages": {
 		refusing(http.StatusBadRequest, "ResourceNotFoundException", "The specified resource was not found."),
-		refusing(http.StatusBadRequest, "RequestLimitExceededException", "Describe calls from your AWS account are being throttled by Amazon EC2."),
+		refusing(http.StatusBadRequest, "RequestLimitExceededException",
+			"Describe calls from your AWS account are being throttled by Amazon EC2."),
 	},
-	"ListExportImageTasks": {refusing(http.StatusBadRequest, "OperationNotPermittedException", "The attempted operation is not permitted.")},
+	"ListExportImageTasks": {refusing(http.StatusBadRequest, "OperationNotPermittedException",
+		"The attempted operation is not permitted.")},
 	"GetExportImageTask": {
 		refusing(http.StatusBadRequest, "OperationNotPermittedException", "The attempted operation is not permitted."),
 		refusing(http.StatusBadRequest, "ResourceNotFoundException", "The specified resource was not found."),
@@ -155,7 +159,8 @@ func answerCase(t *testing.T, w *world, action string, m misfortune, extent stri
 	t.Helper()
 	begun := time.Now()
 	w.appStream.PutImage(appstream.Image{
-		Name: "win-new", State: types.ImageStatePending, Becomes: []appstream.StateChange{{After: 3 * time.Minute, State: types.ImageStateAvailable}},
+		Name: "win-new", State: types.ImageStatePending, Becomes: []appstream.StateChange{{After: 3 * time.Minute,
+			State: types.ImageStateAvailable}},
 	})
 	w.putEvent(imageEvent(t, "win-new", "event-1", begun))
 	w.after(20*time.Minute, func() {
@@ -191,7 +196,10 @@ func checkAnswer(t *testing.T, w *world, action string) {
 		}
 	}
 	// AppStream said that the image is not there. A sweep passes over such a one, and there is nothing to mark.
-	denied := slices.ContainsFunc(w.calls, func(c gateway.Call) bool { return c.Effect.Code == "ResourceNotFoundException" && c.Action == action })
+	denied := slices.ContainsFunc(w.calls, func(c gateway.Call) bool {
+		return c.Effect.Code == "ResourceNotFoundException" &&
+			c.Action == action
+	})
 	for _, name := range []string{"win-new", "win-old"} {
 		tasks, got := 0, told[name]
 		for _, task := range w.appStream.Tasks() {

@@ -49,7 +49,8 @@ var repetitions = []repetition{
 		w.after(6*time.Hour, func() { w.putEvent(event) })
 	}},
 	{"schedule and event at once", 0, func(w *world, event []byte) { w.fireSchedule(time.Now()); w.putEvent(event) }},
-	{"schedule and event at once, image pending", 10 * time.Minute, func(w *world, event []byte) { w.fireSchedule(time.Now()); w.putEvent(event) }},
+	{"schedule and event at once, image pending", 10 * time.Minute,
+		func(w *world, event []byte) { w.fireSchedule(time.Now()); w.putEvent(event) }},
 	{"schedule twice at once", 0, func(w *world, _ []byte) { w.fireSchedule(time.Time{}); w.fireSchedule(time.Time{}) }},
 	{"three triggers at once", 0, func(w *world, event []byte) {
 		w.fireSchedule(time.Now())
@@ -158,7 +159,8 @@ func TestToldOnce(t *testing.T) {
 	inWorld(t, worldOptions{parameters: sixHours, appStream: appstream.Options{MaxConcurrentExports: 2}}, func(t *testing.T, w *world) {
 		for i, ready := range []time.Duration{0, 0, 0, 0, 10 * time.Minute, 20 * time.Minute, time.Hour, 1000 * time.Hour} {
 			w.appStream.PutImage(appstream.Image{
-				Name: fmt.Sprintf("win-%d", i), State: types.ImageStatePending, Becomes: []appstream.StateChange{{After: ready, State: types.ImageStateAvailable}},
+				Name: fmt.Sprintf("win-%d", i), State: types.ImageStatePending,
+				Becomes: []appstream.StateChange{{After: ready, State: types.ImageStateAvailable}},
 			})
 		}
 		w.fireSchedule(time.Now())

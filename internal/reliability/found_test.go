@@ -95,7 +95,8 @@ func TestStartIsToldBeforeItIsFollowed(t *testing.T) {
 			t.Run(killPoint{action, 1, kind}.String(), func(t *testing.T) {
 				inWorld(t, worldOptions{fault: killOnce(action, kind)}, func(t *testing.T, w *world) {
 					w.appStream.SetOutcome("win-1", appstream.Outcome{After: 5 * time.Minute})
-					w.appStream.PutImage(appstream.Image{Name: "win-1", State: types.ImageStatePending, Becomes: []appstream.StateChange{{After: 5 * time.Minute, State: types.ImageStateAvailable}}})
+					w.appStream.PutImage(appstream.Image{Name: "win-1", State: types.ImageStatePending,
+						Becomes: []appstream.StateChange{{After: 5 * time.Minute, State: types.ImageStateAvailable}}})
 					w.putEvent(imageEvent(t, "win-1", "event-1", time.Now()))
 					w.settle(24 * time.Hour)
 					checkOneAMI(t, w)
@@ -122,7 +123,8 @@ func TestImageMadeAnewDuringItsExport(t *testing.T) {
 		w.settle(24 * time.Hour)
 		amis := w.appStream.AMIs()
 		if len(amis) != 2 || w.appStream.TagsOf("win-1")["appstream-ami-exporter:ami-id"] != amis[1].ID {
-			t.Errorf("the AMIs are %+v and the new image is marked %v, want a second one that it is marked with", amis, w.appStream.TagsOf("win-1"))
+			t.Errorf("the AMIs are %+v and the new image is marked %v, want a second one that it is marked with", amis,
+				w.appStream.TagsOf("win-1"))
 		}
 		checkNothingLeft(t, w)
 	})
@@ -138,7 +140,8 @@ func TestFailedExportIsNotStartedAgain(t *testing.T) {
 		w.putEvent(event)
 		w.after(time.Hour, func() { w.putEvent(event) })
 		w.settle(24 * time.Hour)
-		if got := counts(w); len(w.appStream.Tasks()) != 1 || got[notify.ExportStarted] == 0 || got[notify.ExportFailed] == 0 || len(got) != 2 {
+		if got := counts(w); len(w.appStream.Tasks()) != 1 || got[notify.ExportStarted] == 0 || got[notify.ExportFailed] == 0 ||
+			len(got) != 2 {
 			t.Errorf("there are %d tasks and told was %v, want one that started and failed", len(w.appStream.Tasks()), got)
 		}
 		checkNothingLeft(t, w)

@@ -38,7 +38,8 @@ func denied(statements []template.Statement, call gateway.Call) *awsreply.Error 
 		return awsreply.Refuse("AccessDeniedException", "User is not authorized to perform: %s on resource: %s", call.IAMAction(), resource)
 	}
 	role := call.Param("IamRoleArn")
-	if call.Action == "CreateExportImageTask" && !allowed(statements, "iam:PassRole", role, map[string][]string{"iam:PassedToService": {"appstream.amazonaws.com"}}) {
+	if call.Action == "CreateExportImageTask" && !allowed(statements, "iam:PassRole", role,
+		map[string][]string{"iam:PassedToService": {"appstream.amazonaws.com"}}) {
 		return awsreply.Refuse("AccessDeniedException", "User is not authorized to perform: iam:PassRole on resource: %s", role)
 	}
 	return nil

@@ -60,7 +60,8 @@ var lives = []life{
 
 func putPending(a *localaws.Account, name string) {
 	a.AppStream.PutImage(appstream.Image{
-		Name: name, State: types.ImageStatePending, Becomes: []appstream.StateChange{{After: 30 * time.Minute, State: types.ImageStateAvailable}},
+		Name: name, State: types.ImageStatePending, Becomes: []appstream.StateChange{{After: 30 * time.Minute,
+			State: types.ImageStateAvailable}},
 	})
 }
 
@@ -87,8 +88,10 @@ func imageEvent(t testing.TB, name, id string, at time.Time) []byte {
 		"version": "0", "id": "envelope-" + id, "source": "aws.appstream", "detail-type": "AWS Service Event via CloudTrail",
 		"account": "123456789012", "region": "eu-west-1", "time": when, "resources": []string{},
 		"detail": map[string]any{
-			"eventTime": when, "eventSource": "appstream.amazonaws.com", "eventName": "CreateImage", "eventType": "AwsServiceEvent", "eventID": id,
-			"requestParameters": nil, "responseElements": nil, "serviceEventDetails": map[string]any{"ImageName": name, "ImageState": "PENDING"},
+			"eventTime": when, "eventSource": "appstream.amazonaws.com", "eventName": "CreateImage", "eventType": "AwsServiceEvent",
+			"eventID":           id,
+			"requestParameters": nil, "responseElements": nil, "serviceEventDetails": map[string]any{"ImageName": name,
+				"ImageState": "PENDING"},
 		},
 	})
 	if err != nil {
@@ -261,7 +264,8 @@ func checkLife(t *testing.T, a *localaws.Account, story life) {
 			t.Errorf("%s is marked %v, want its AMI %s (%s)", image, tags, tasks[0].AMIName, tasks[0].AMIID)
 		}
 		got := told[image]
-		if got[notify.ExportStarted] < 1 || got[notify.ExportCompleted] < 1 || got[notify.ExportFailed]+got[notify.ExportRejected]+got[notify.ExportGivenUp] > 0 {
+		if got[notify.ExportStarted] < 1 || got[notify.ExportCompleted] < 1 ||
+			got[notify.ExportFailed]+got[notify.ExportRejected]+got[notify.ExportGivenUp] > 0 {
 			t.Errorf("of %s was told %v, want that it started and completed, and nothing else", image, got)
 		}
 	}

@@ -199,7 +199,8 @@ func (w *world) finish(batch []*message, result lambda.Result) {
 func batchEvent(batch []*message, queueARN string) (event events.SQSEvent) {
 	for _, m := range batch {
 		event.Records = append(event.Records, events.SQSMessage{
-			MessageId: m.id, ReceiptHandle: m.handle, Body: m.body, EventSource: "aws:sqs", EventSourceARN: queueARN, AWSRegion: "eu-west-1",
+			MessageId: m.id, ReceiptHandle: m.handle, Body: m.body, EventSource: "aws:sqs", EventSourceARN: queueARN,
+			AWSRegion:  "eu-west-1",
 			Attributes: map[string]string{"ApproximateReceiveCount": fmt.Sprint(m.receives)},
 		})
 	}

@@ -24,7 +24,8 @@ func TestNamesAtTheirLimits(t *testing.T) {
 	long := strings.Repeat("x", 100)
 	names := []string{"a", "7", long + "1", long + "2"} // the long ones differ in their 101st character only
 	legal := regexp.MustCompile(`^[a-zA-Z0-9().\-/_]{3,128}$`)
-	for _, template := range []string{"{image}", "{image}-{created}", "{image}-{created}-{region}-{account}", "{region}/{account}/" + strings.Repeat("y", 60) + "/{image}"} {
+	for _, template := range []string{"{image}", "{image}-{created}", "{image}-{created}-{region}-{account}", "{region}/{account}/" +
+		strings.Repeat("y", 60) + "/{image}"} {
 		t.Run(template, func(t *testing.T) {
 			inWorld(t, worldOptions{parameters: map[string]string{"AmiNameTemplate": template}}, func(t *testing.T, w *world) {
 				for _, name := range names {
@@ -55,7 +56,8 @@ func TestNamesAtTheirLimits(t *testing.T) {
 // TestTagsAtTheirLimits exports images with as many tags as there can be, in many alphabets.
 func TestTagsAtTheirLimits(t *testing.T) {
 	inWorld(t, worldOptions{parameters: map[string]string{"AmiTags": "Equipo=Diseño"}}, func(t *testing.T, w *world) {
-		full := map[string]string{"Ключ": "значение", "鍵": "値 値", strings.Repeat("長", 128): strings.Repeat("字", 256), "AWS:like": "x", "empty": ""}
+		full := map[string]string{"Ключ": "значение", "鍵": "値 値", strings.Repeat("長", 128): strings.Repeat("字", 256), "AWS:like": "x",
+			"empty": ""}
 		for i := len(full); i < 50; i++ {
 			full[fmt.Sprintf("tag-%02d", i)] = "x"
 		}
@@ -65,7 +67,8 @@ func TestTagsAtTheirLimits(t *testing.T) {
 		w.run(time.Now().Add(5 * time.Hour))
 
 		for _, task := range w.appStream.Tasks() {
-			if task.Tags["appstream-ami-exporter:trigger-id"] == "" || task.Tags["appstream-ami-exporter:image-arn"] == "" || task.Tags["Equipo"] != "Diseño" {
+			if task.Tags["appstream-ami-exporter:trigger-id"] == "" || task.Tags["appstream-ami-exporter:image-arn"] == "" ||
+				task.Tags["Equipo"] != "Diseño" {
 				t.Errorf("the AMI of %s lacks our tags or the stack's: %v", task.ImageName, task.Tags)
 			}
 			if want := map[string]int{"full": 42, "unicode": 10}[task.ImageName]; len(task.Tags) != want {
@@ -78,12 +81,14 @@ func TestTagsAtTheirLimits(t *testing.T) {
 		// An image with 50 tags has no room for the mark, which its owner hears of, once.
 		unmarked := 0
 		for _, d := range w.documents() {
-			if d.Error != nil && d.Error.Code == "NotMarked" && d.ImageName == "full" && d.Type == notify.ExportCompleted && strings.Contains(d.Error.Hint, "remove") {
+			if d.Error != nil && d.Error.Code == "NotMarked" && d.ImageName == "full" && d.Type == notify.ExportCompleted &&
+				strings.Contains(d.Error.Hint, "remove") {
 				unmarked++
 			}
 		}
 		if len(w.appStream.Tasks()) != 2 || unmarked != 1 {
-			t.Errorf("%d exports were started, want 2; of the mark was told %d times, want once: %+v", len(w.appStream.Tasks()), unmarked, w.documents())
+			t.Errorf("%d exports were started, want 2; of the mark was told %d times, want once: %+v", len(w.appStream.Tasks()), unmarked,
+				w.documents())
 		}
 		// Room is made, and the mark is set after all.
 		delete(full, "tag-48")
@@ -158,7 +163,8 @@ func TestClocksThatJump(t *testing.T) {
 	options := worldOptions{skew: func() time.Duration { return jumps[looks.Add(1)%int64(len(jumps))] }}
 	inWorld(t, options, func(t *testing.T, w *world) {
 		w.appStream.PutImage(appstream.Image{Name: "win-2"})
-		w.appStream.PutImage(appstream.Image{Name: "win-1", State: types.ImageStatePending, Becomes: []appstream.StateChange{{After: time.Hour, State: types.ImageStateAvailable}}})
+		w.appStream.PutImage(appstream.Image{Name: "win-1", State: types.ImageStatePending,
+			Becomes: []appstream.StateChange{{After: time.Hour, State: types.ImageStateAvailable}}})
 		w.fireSchedule(time.Now())
 		w.settle(3 * 24 * time.Hour)
 		if got := len(w.appStream.AMIs()); got != 2 {
@@ -218,13 +224,18 @@ func TestNothingHostileIsShown(t *testing.T) {
 		fmt.Sprintf(`{"detail-type":"AppStream Image Ready","source":"me","id":%s,"detail":{"imageName":"win-1"}}`, quoted),
 		fmt.Sprintf(`{"detail-type":"AppStream Image Ready","source":"me","account":%s,"detail":{"imageName":"win-1"}}`, quoted),
 		fmt.Sprintf(`{"source":"aws.scheduler","resources":[%s],"time":"2026-11-23T02:00:00Z"}`, quoted),
-		fmt.Sprintf(`{"images":[%s]}`, quoted), fmt.Sprintf(`{%s:1}`, quoted), fmt.Sprintf(`{"images":["win-*"],"amiDescription":%s}`, quoted),
-		fmt.Sprintf(`{"images":["win-1"],"amiName":%s}`, quoted), fmt.Sprintf(`{"images":["win-1"],"tags":{%s:%[1]s}}`, quoted), fmt.Sprintf(`{"tag":{%s:%[1]s}}`, quoted),
+		fmt.Sprintf(`{"images":[%s]}`, quoted), fmt.Sprintf(`{%s:1}`, quoted),
+		fmt.Sprintf(`{"images":["win-*"],"amiDescription":%s}`, quoted),
+		fmt.Sprintf(`{"images":["win-1"],"amiName":%s}`, quoted), fmt.Sprintf(`{"images":["win-1"],"tags":{%s:%[1]s}}`, quoted),
+		fmt.Sprintf(`{"tag":{%s:%[1]s}}`, quoted),
 		fmt.Sprintf(`{"images":["win-[%s"]}`, "\\n"), fmt.Sprintf(`{"images":["win-1"],"amiNameTemplate":%s}`, quoted),
-		fmt.Sprintf(`{"detail-type":"AWS API Call via CloudTrail","source":"aws.appstream","detail":{"eventName":"CopyImage","errorCode":%s}}`, quoted),
-		fmt.Sprintf(`{"detail-type":"AWS API Call via CloudTrail","source":"aws.appstream","detail":{"eventName":"CopyImage","requestParameters":{"destinationRegion":%s}}}`, quoted),
+		fmt.Sprintf(`{"detail-type":"AWS API Call via CloudTrail","source":"aws.appstream","detail":{"eventName":"CopyImage",`+
+			`"errorCode":%s}}`, quoted),
+		fmt.Sprintf(`{"detail-type":"AWS API Call via CloudTrail","source":"aws.appstream","detail":{"eventName":"CopyImage",`+
+			`"requestParameters":{"destinationRegion":%s}}}`, quoted),
 		fmt.Sprintf(`{"detail-type":"AWS API Call via CloudTrail","source":"aws.appstream","detail":{"eventName":%s}}`, quoted),
-		fmt.Sprintf(`{"Records":[{"messageId":%s,"receiptHandle":%[1]s,"eventSource":"aws:sqs","eventSourceARN":%[1]s,"body":%[1]s}]}`, quoted),
+		fmt.Sprintf(`{"Records":[{"messageId":%s,"receiptHandle":%[1]s,"eventSource":"aws:sqs","eventSourceARN":%[1]s,"body":%[1]s}]}`,
+			quoted),
 		fmt.Sprintf(`{"Records":[{"messageId":"1","eventSource":%s,"body":""}]}`, quoted),
 		`{"images":["broken","win-1","` + strings.Repeat("x", 101) + `"]}`,
 	}
@@ -237,7 +248,8 @@ func TestNothingHostileIsShown(t *testing.T) {
 	}}, func(t *testing.T, w *world) {
 		w.appStream.PutImage(appstream.Image{Name: "win-1"})
 		w.appStream.PutImage(appstream.Image{Name: strings.Repeat("x", 101), Tags: map[string]string{"a": "ü"}})
-		w.appStream.PutImage(appstream.Image{Name: "broken", State: types.ImageStateFailed, StateChangeReason: appstream.StateChangeReason{Code: types.ImageStateChangeReasonCodeInternalError, Message: hostile}})
+		w.appStream.PutImage(appstream.Image{Name: "broken", State: types.ImageStateFailed,
+			StateChangeReason: appstream.StateChangeReason{Code: types.ImageStateChangeReasonCodeInternalError, Message: hostile}})
 		for _, payload := range payloads {
 			if result := w.invoke([]byte(payload)); result.Failed() && hasControl(result.ErrorMessage) {
 				t.Errorf("the error of %q has control characters: %q", payload, result.ErrorMessage)

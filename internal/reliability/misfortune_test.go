@@ -24,7 +24,8 @@ var (
 		{Kind: gateway.Refuse, Code: "ValidationException", Message: "1 validation error detected."},
 	}
 	ofStarts = []gateway.Effect{
-		{Kind: gateway.Refuse, Code: "ConcurrentModificationException", Message: "An API error occurred. Wait a few minutes and try again."},
+		{Kind: gateway.Refuse, Code: "ConcurrentModificationException",
+			Message: "An API error occurred. Wait a few minutes and try again."},
 		{Kind: gateway.Refuse, Code: "ResourceNotAvailableException", Message: "The resource is not available."},
 		{Kind: gateway.Refuse, Code: "LimitExceededException", Message: "The limit is exceeded."},
 		{Kind: gateway.Refuse, Code: "ResourceNotFoundException", Message: "The resource was not found."},

@@ -74,7 +74,8 @@ func TestTopicHangs(t *testing.T) {
 		})
 	})
 	t.Run("given up", func(t *testing.T) {
-		inWorld(t, worldOptions{timeout: time.Minute, parameters: sixHours, fault: onAction("Publish", gateway.Effect{Kind: gateway.HangBefore})}, func(t *testing.T, w *world) {
+		inWorld(t, worldOptions{timeout: time.Minute, parameters: sixHours,
+			fault: onAction("Publish", gateway.Effect{Kind: gateway.HangBefore})}, func(t *testing.T, w *world) {
 			for i := range 40 {
 				w.appStream.PutImage(appstream.Image{Name: fmt.Sprintf("win-%03d", i), State: types.ImageStatePending})
 			}
@@ -104,7 +105,8 @@ func TestStartIsToldWhateverBecameOfTheImage(t *testing.T) {
 				return gateway.Effect{Kind: gateway.ResetAfter}
 			case "ListExportImageTasks":
 				if lists++; lists >= 2 && lists <= 4 {
-					return gateway.Effect{Kind: gateway.Refuse, Status: http.StatusServiceUnavailable, Code: "ServiceUnavailable", Message: "No."}
+					return gateway.Effect{Kind: gateway.Refuse, Status: http.StatusServiceUnavailable, Code: "ServiceUnavailable",
+						Message: "No."}
 				}
 			}
 			return gateway.Effect{}
@@ -121,7 +123,8 @@ func TestStartIsToldWhateverBecameOfTheImage(t *testing.T) {
 					options := worldOptions{fault: fault()}
 					options.appStream.ListsNoTags = trouble == "the list has no tags"
 					inWorld(t, options, func(t *testing.T, w *world) {
-						w.appStream.PutImage(appstream.Image{Name: "win-1", Becomes: []appstream.StateChange{{After: 30 * time.Second, State: state}}})
+						w.appStream.PutImage(appstream.Image{Name: "win-1",
+							Becomes: []appstream.StateChange{{After: 30 * time.Second, State: state}}})
 						begin(w)
 						w.settle(24 * time.Hour)
 						checkStartAndEnd(t, w)
@@ -135,7 +138,8 @@ func TestStartIsToldWhateverBecameOfTheImage(t *testing.T) {
 // TestTaggedWhilePending has an image get the tag that the stack selects by while it is being made, after its event has come.
 func TestTaggedWhilePending(t *testing.T) {
 	inWorld(t, worldOptions{parameters: map[string]string{"ImageTag": "Backup=yes"}}, func(t *testing.T, w *world) {
-		pending := appstream.Image{Name: "win-1", State: types.ImageStatePending, Becomes: []appstream.StateChange{{After: 30 * time.Minute, State: types.ImageStateAvailable}}}
+		pending := appstream.Image{Name: "win-1", State: types.ImageStatePending,
+			Becomes: []appstream.StateChange{{After: 30 * time.Minute, State: types.ImageStateAvailable}}}
 		w.appStream.PutImage(pending)
 		w.putEvent(imageEvent(t, "win-1", "event-1", time.Now()))
 		w.after(10*time.Minute, func() {

@@ -36,7 +36,8 @@ func TestPermissionsAreUsed(t *testing.T) {
 	t.Run("everything that the function can do", func(t *testing.T) {
 		inWorld(t, worldOptions{fault: func(call gateway.Call) gateway.Effect {
 			if call.Action == "Publish" && call.Number < 20 { // so that a notice waits
-				return gateway.Effect{Kind: gateway.Refuse, Status: http.StatusServiceUnavailable, Code: "ServiceUnavailable", Message: "No."}
+				return gateway.Effect{Kind: gateway.Refuse, Status: http.StatusServiceUnavailable, Code: "ServiceUnavailable",
+					Message: "No."}
 			}
 			return gateway.Effect{}
 		}}, func(t *testing.T, w *world) {
@@ -58,11 +59,13 @@ func TestPermissionsAreUsed(t *testing.T) {
 			for _, action := range s.Actions {
 				for _, resource := range s.Resources {
 					allowance := action + " on " + shortName(resource)
-					if resource == "*" && slices.ContainsFunc(slices.Collect(maps.Keys(used)), func(u string) bool { return strings.HasPrefix(u, action+" on ") }) {
+					if resource == "*" && slices.ContainsFunc(slices.Collect(maps.Keys(used)),
+						func(u string) bool { return strings.HasPrefix(u, action+" on ") }) {
 						continue
 					}
 					seen[allowance] = true
-					if !used[allowance] && notCalled[allowance] == "" && !(strings.HasSuffix(allowance, "image/*") && usedOnImages(used, action)) {
+					if !used[allowance] && notCalled[allowance] == "" &&
+						!(strings.HasSuffix(allowance, "image/*") && usedOnImages(used, action)) {
 						t.Errorf("the template allows %s, and nothing uses it", allowance)
 					}
 					if strings.HasSuffix(action, "*") || strings.Contains(action, "?") {
@@ -113,11 +116,13 @@ func TestRoleIsNarrow(t *testing.T) {
 		{"appstream:CreateExportImageTask", "*", nil},
 		{"appstream:TagResource", image, map[string][]string{"aws:TagKeys": {"Owner"}}},
 		{"appstream:TagResource", image, map[string][]string{"aws:TagKeys": {"appstream-ami-exporter:ami-id", "Owner"}}},
-		{"appstream:TagResource", "arn:aws:appstream:eu-west-1:123456789012:fleet/f", map[string][]string{"aws:TagKeys": {"appstream-ami-exporter:ami-id"}}},
+		{"appstream:TagResource", "arn:aws:appstream:eu-west-1:123456789012:fleet/f",
+			map[string][]string{"aws:TagKeys": {"appstream-ami-exporter:ami-id"}}},
 		{"appstream:UntagResource", image, nil},
 		{"appstream:DeleteImage", image, nil},
 		{"iam:PassRole", "arn:aws:iam::123456789012:role/Admin", map[string][]string{"iam:PassedToService": {"appstream.amazonaws.com"}}},
-		{"iam:PassRole", stackOf(t, nil).Function.Environment["EXPORT_ROLE_ARN"], map[string][]string{"iam:PassedToService": {"ec2.amazonaws.com"}}},
+		{"iam:PassRole", stackOf(t, nil).Function.Environment["EXPORT_ROLE_ARN"],
+			map[string][]string{"iam:PassedToService": {"ec2.amazonaws.com"}}},
 		{"iam:PassRole", stackOf(t, nil).Function.Environment["EXPORT_ROLE_ARN"], nil},
 		{"sns:Publish", "arn:aws:sns:eu-west-1:123456789012:other", nil},
 		{"sqs:SendMessage", "arn:aws:sqs:eu-west-1:123456789012:other", nil},
@@ -134,7 +139,8 @@ func TestRoleIsNarrow(t *testing.T) {
 func TestForeignHands(t *testing.T) {
 	t.Parallel()
 	custom := func(detail string) string {
-		return fmt.Sprintf(`{"source":"me","detail-type":"AppStream Image Ready","account":"123456789012","region":"eu-west-1","id":"1","detail":%s}`, detail)
+		return fmt.Sprintf(`{"source":"me","detail-type":"AppStream Image Ready","account":"123456789012","region":"eu-west-1","id":"1",`+
+			`"detail":%s}`, detail)
 	}
 	for _, test := range []struct {
 		name, payload string
@@ -145,11 +151,15 @@ func TestForeignHands(t *testing.T) {
 		{name: "event with a pattern", payload: custom(`{"imageName":"*"}`)},
 		{name: "event with an exclusion", payload: custom(`{"imageName":"!x"}`)},
 		{name: "event with a list", payload: custom(`{"imageName":["secret-1","prod-1"]}`)},
-		{name: "event with fields of a request", payload: custom(`{"imageName":"prod-1","images":["secret-1"],"amiName":"mine","tags":{"a":"b"},"roleArn":"arn:aws:iam::999999999999:role/x"}`), exported: []string{"prod-1"}},
+		{name: "event with fields of a " +
+			"request", payload: custom(`{"imageName":"prod-1","images":["secret-1"],"amiName":"mine","tags":{"a":"b"},` +
+			`"roleArn":"arn:aws:iam::999999999999:role/x"}`), exported: []string{"prod-1"}},
 		{name: "event of another account", payload: strings.Replace(custom(`{"imageName":"prod-1"}`), "123456789012", "999999999999", 1)},
 		{name: "event of another Region", payload: strings.Replace(custom(`{"imageName":"prod-1"}`), "eu-west-1", "us-east-1", 1)},
 		{name: "event of an image without the tag", payload: custom(`{"imageName":"prod-untagged"}`)},
-		{name: "schedule with fields of a request", payload: `{"source":"aws.scheduler","resources":["x"],"time":"2026-11-23T02:00:00Z","detail":{},"images":["secret-1"]}`},
+		{name: "schedule with fields of a " +
+			"request", payload: `{"source":"aws.scheduler","resources":["x"],"time":"2026-11-23T02:00:00Z","detail":{},` +
+			`"images":["secret-1"]}`},
 		{name: "request for a role", payload: `{"images":["prod-1"],"iamRoleArn":"arn:aws:iam::123456789012:role/Admin"}`},
 		{name: "request for a role in other letters", payload: `{"images":["prod-1"],"RoleArn":"arn:aws:iam::123456789012:role/Admin"}`},
 		{name: "request for another Region", payload: `{"images":["prod-1"],"region":"us-east-1"}`},
@@ -168,13 +178,15 @@ func TestForeignHands(t *testing.T) {
 		{name: "work outside the selection", payload: workFor(t, `{"imageName":"secret-1"}`)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			parameters := map[string]string{"Images": "prod-*", "ImageTag": "Backup=yes", "RequestsWithinSelection": fmt.Sprint(test.within)}
+			parameters := map[string]string{"Images": "prod-*", "ImageTag": "Backup=yes",
+				"RequestsWithinSelection": fmt.Sprint(test.within)}
 			inWorld(t, worldOptions{parameters: parameters}, func(t *testing.T, w *world) {
 				backup := map[string]string{"Backup": "yes"}
 				w.appStream.PutImage(appstream.Image{Name: "prod-1", Tags: backup})
 				w.appStream.PutImage(appstream.Image{Name: "secret-1", Tags: backup})
 				w.appStream.PutImage(appstream.Image{Name: "prod-untagged", Tags: map[string]string{"Backup": "no"}})
-				w.appStream.PutImage(appstream.Image{Name: "shared-1", Owner: "999999999999", Visibility: types.VisibilityTypeShared, Tags: backup})
+				w.appStream.PutImage(appstream.Image{Name: "shared-1", Owner: "999999999999", Visibility: types.VisibilityTypeShared,
+					Tags: backup})
 				w.invoke([]byte(test.payload))
 				w.settle(24 * time.Hour)
 				var exported []string

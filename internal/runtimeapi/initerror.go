@@ -39,7 +39,8 @@ func ReportInitError(cause error) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+address+"/2018-06-01/runtime/init/error", bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+address+"/2018-06-01/runtime/init/error",
+		bytes.NewReader(body))
 	if err != nil {
 		return fmt.Errorf("Lambda's Runtime API at %s: %w", address, err)
 	}

@@ -20,7 +20,8 @@ func TestReportInitError(t *testing.T) {
 	var calls []string
 	var body []byte
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		calls = append(calls, r.Method+" "+r.URL.Path+" "+r.Header.Get("Lambda-Runtime-Function-Error-Type")+" "+r.Header.Get("Content-Type"))
+		calls = append(calls,
+			r.Method+" "+r.URL.Path+" "+r.Header.Get("Lambda-Runtime-Function-Error-Type")+" "+r.Header.Get("Content-Type"))
 		body, _ = io.ReadAll(r.Body)
 		w.WriteHeader(http.StatusAccepted)
 	}))

@@ -38,7 +38,11 @@ func TestParametersLetTheKeeperStart(t *testing.T) {
 						changed := maps.Clone(environment)
 						changed[variable] = value
 						changed["COPY_KMS_KEYS"] = ""
-						if _, err := keepconfig.FromEnvironment(func(name string) (string, bool) { v, ok := changed[name]; return v, ok }); err != nil {
+						if _, err := keepconfig.FromEnvironment(func(name string) (string, bool) {
+							v, ok := changed[name]
+							return v,
+								ok
+						}); err != nil {
 							t.Errorf("the template lets %q through, and the keeper does not start: %v", value, err)
 						}
 					}
@@ -56,7 +60,8 @@ func TestParametersLetTheKeeperStart(t *testing.T) {
 func repeats(parameter, value string) bool {
 	regions := config.SplitList(value)
 	slices.Sort(regions)
-	return parameter == "CopyRegions" && (len(slices.Compact(slices.Clone(regions))) < len(regions) || slices.Contains(regions, "eu-west-1"))
+	return parameter == "CopyRegions" && (len(slices.Compact(slices.Clone(regions))) < len(regions) ||
+		slices.Contains(regions, "eu-west-1"))
 }
 
 // TestKeeperStarts has the keeper start with each value that the documentation shows, and know its account.

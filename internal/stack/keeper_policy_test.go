@@ -233,10 +233,12 @@ func TestSnapshotsOfOthers(t *testing.T) {
 func TestCopies(t *testing.T) {
 	e := underRole(t, everythingKept)
 	id := ownAMI(e, "eu-west-1")
-	foreign := e.PutImage(ec2.Image{Region: "eu-west-1", Name: "win-1", Owner: "999999999999", Permissions: []ec2.Permission{{Group: "all"}}})
+	foreign := e.PutImage(ec2.Image{Region: "eu-west-1", Name: "win-1", Owner: "999999999999",
+		Permissions: []ec2.Permission{{Group: "all"}}})
 	tagged := func(resource, value string) []string {
 		return []string{
-			"TagSpecification.1.ResourceType=" + resource, "TagSpecification.1.Tag.1.Key=" + stackTag, "TagSpecification.1.Tag.1.Value=" + value,
+			"TagSpecification.1.ResourceType=" + resource, "TagSpecification.1.Tag.1.Key=" + stackTag, "TagSpecification.1.Tag.1.Value=" +
+				value,
 			"TagSpecification.1.Tag.2.Key=Name", "TagSpecification.1.Tag.2.Value=x",
 		}
 	}
@@ -310,10 +312,13 @@ func TestKeeperMayNot(t *testing.T) {
 		{"sns:Subscribe", ownTopic, at("eu-west-1"), false},
 		{"ec2:RestoreImageFromRecycleBin", "arn:aws:ec2:eu-west-1::image/ami-1", at("eu-west-1"), false},
 		{"kms:CreateGrant", "arn:aws:kms:us-east-1:" + account + ":key/1", at("us-east-1"), false},
-		{"kms:CreateGrant", "arn:aws:kms:us-east-1:" + account + ":key/1", with(at("us-east-1"), "kms:GrantIsForAWSResource", "true"), true},
-		{"kms:Decrypt", "arn:aws:kms:eu-west-1:" + account + ":key/2", with(at("eu-west-1"), "kms:ViaService", "ec2.eu-west-1.amazonaws.com"),
+		{"kms:CreateGrant", "arn:aws:kms:us-east-1:" + account + ":key/1", with(at("us-east-1"), "kms:GrantIsForAWSResource", "true"),
 			true},
-		{"kms:Decrypt", "arn:aws:kms:eu-west-1:" + account + ":key/2", with(at("eu-west-1"), "kms:ViaService", "s3.eu-west-1.amazonaws.com"),
+		{"kms:Decrypt", "arn:aws:kms:eu-west-1:" + account + ":key/2",
+			with(at("eu-west-1"), "kms:ViaService", "ec2.eu-west-1.amazonaws.com"),
+			true},
+		{"kms:Decrypt", "arn:aws:kms:eu-west-1:" + account + ":key/2",
+			with(at("eu-west-1"), "kms:ViaService", "s3.eu-west-1.amazonaws.com"),
 			false},
 	} {
 		if got := iam.Allows(statements, iam.Request{Action: test.action, Resource: test.resource, Keys: test.keys}); got != test.want {
@@ -339,8 +344,9 @@ func TestExporterDeletesNothing(t *testing.T) {
 func TestRolePoliciesAreSmall(t *testing.T) {
 	parameters := map[string]string{
 		"Keep": "last=3", "KeepMode": "ON", "CopyRegions": "ap-southeast-1,ap-southeast-2,ap-southeast-3,ap-southeast-4,ap-southeast-5",
-		"LatestAmiParameter": "/" + strings.Repeat("x", 100), "KmsKeyArn": "arn:aws:kms:ap-southeast-1:123456789012:key/" + strings.Repeat("1",
-			36),
+		"LatestAmiParameter": "/" + strings.Repeat("x", 100), "KmsKeyArn": "arn:aws:kms:ap-southeast-1:123456789012:key/" +
+			strings.Repeat("1",
+				36),
 	}
 	var keys []string
 	for range 6 {

@@ -90,7 +90,8 @@ func TestProjectQueuesAndMapping(t *testing.T) {
 	}
 	// 900 is the longest timeout; TestProjectParameters sees to that. Lambda may hold a message before it invokes the function.
 	if work.VisibilityTimeout < 2*stack.Function.Timeout {
-		t.Errorf("visibility timeout %s is shorter than twice the longest function timeout %s", work.VisibilityTimeout, stack.Function.Timeout)
+		t.Errorf("visibility timeout %s is shorter than twice the longest function timeout %s", work.VisibilityTimeout,
+			stack.Function.Timeout)
 	}
 	for id, queue := range stack.Queues {
 		if want := 14 * 24 * time.Hour; queue.RetentionPeriod != want {
@@ -269,7 +270,8 @@ func TestProjectParameters(t *testing.T) {
 		{"mail", "NotificationEmail", []string{"", "desktop@example.com"}, []string{"desktop", "a@b", "a@example.com b@example.com"}},
 		{"deadline", "WaitDeadlineHours", []string{"1", "168"}, []string{"0", "169", "soon", ""}},
 		{"timeout", "Timeout", []string{"60", "900"}, []string{"59", "901"}},
-		{"boundary", "PermissionsBoundaryArn", []string{"", "arn:aws:iam::123456789012:policy/x/y", "arn:aws:iam::aws:policy/PowerUserAccess"},
+		{"boundary", "PermissionsBoundaryArn", []string{"", "arn:aws:iam::123456789012:policy/x/y",
+			"arn:aws:iam::aws:policy/PowerUserAccess"},
 			[]string{"x", "arn:aws:iam::123456789012:role/x"}},
 		{"key", "KmsKeyArn", []string{"", "arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/mrk-1"},
 			[]string{"alias/aws/sns", "arn:aws:kms:eu-west-1:123456789012:alias/x"}},

@@ -40,8 +40,10 @@ func TestKeys(t *testing.T) {
 		"appstream-ami-exporter:trigger-id", "appstream-ami-exporter:trigger", "appstream-ami-exporter:image-arn",
 		"appstream-ami-exporter:ami-name", "appstream-ami-exporter:ami-id",
 		"appstream-ami-exporter:stack", "appstream-ami-exporter:image-created", "appstream-ami-exporter:exported-at",
-		"appstream-ami-exporter:complete", "appstream-ami-exporter:retire-at", "appstream-ami-exporter:retired", "appstream-ami-exporter:told",
-		"appstream-ami-exporter:source-ami", "appstream-ami-exporter:source-region", "appstream-ami-exporter:copies", "appstream-ami-exporter:keep",
+		"appstream-ami-exporter:complete", "appstream-ami-exporter:retire-at", "appstream-ami-exporter:retired",
+		"appstream-ami-exporter:told",
+		"appstream-ami-exporter:source-ami", "appstream-ami-exporter:source-region", "appstream-ami-exporter:copies",
+		"appstream-ami-exporter:keep",
 	}
 	got := []string{
 		tags.TriggerID, tags.Trigger, tags.ImageARN, tags.AMIName, tags.AMIID,
@@ -167,7 +169,8 @@ func TestCheckAll(t *testing.T) {
 		t.Fatal("accepted")
 	}
 	want := []string{
-		"50 tags are too many, 35 are the most: an AMI has 50, of which 7 say where it comes from and 8 are left free for what is done with it later",
+		"50 tags are too many, 35 are the most: an AMI has 50, of which 7 say where it comes from and 8 are left free for what is done " +
+			"with it later",
 		`the tag key "AWS:b" begins with aws:, which AWS keeps for itself`,
 		`the tag key "appstream-ami-exporter:ami-name" begins with appstream-ami-exporter:, which this function keeps for itself`,
 		`the tag key "aws:a" begins with aws:, which AWS keeps for itself`,

@@ -53,7 +53,8 @@ func Check(key, value string) error {
 	case !isKey(key):
 		return fmt.Errorf(quoted+" is not a tag key: 1 to 128 letters, digits, spaces and _ . : / = + - @", key)
 	case !isValue(value):
-		return fmt.Errorf("the tag "+quoted+" has a value that is not allowed: at most 256 letters, digits, spaces and _ . : / = + - @", key)
+		return fmt.Errorf("the tag "+quoted+" has a value that is not allowed: at most 256 letters, digits, spaces and _ . : / = + - @",
+			key)
 	}
 	return nil
 }
@@ -71,7 +72,8 @@ func CheckAll(tags map[string]string) error {
 		} else if ofAWS(key) {
 			problems = append(problems, fmt.Errorf("the tag key "+quoted+" begins with aws:, which AWS keeps for itself", key))
 		} else if Reserved(key) {
-			problems = append(problems, fmt.Errorf("the tag key "+quoted+" begins with %s, which this function keeps for itself", key, Prefix))
+			problems = append(problems, fmt.Errorf("the tag key "+quoted+" begins with %s, which this function keeps for itself", key,
+				Prefix))
 		}
 	}
 	return errors.Join(problems...)

@@ -20,7 +20,8 @@ import (
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/CommonErrors.html
 var (
 	deniedCodes = []string{
-		"AccessDenied", "AccessDeniedException", "AuthorizationError", "AuthorizationErrorException", "NotAuthorized", "NotAuthorizedException",
+		"AccessDenied", "AccessDeniedException", "AuthorizationError", "AuthorizationErrorException", "NotAuthorized",
+		"NotAuthorizedException",
 		"UnauthorizedOperation", "UnauthorizedException",
 	}
 	expiredCodes = []string{"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"}

@@ -18,7 +18,8 @@ func TestScreen(t *testing.T) {
 	var plain, coloured bytes.Buffer
 	for _, s := range []Screen{NewScreen(&plain), {w: &coloured, colour: true}} {
 		s.Section(
-			"Images", [][]string{{"NAME", "STATE", "WHY"}, {"prod-büro-1", s.Paint(Green, "ok"), "a"}, {"x", s.Paint(Red, "FAILED"), ""}}, "", nil,
+			"Images", [][]string{{"NAME", "STATE", "WHY"}, {"prod-büro-1", s.Paint(Green, "ok"), "a"}, {"x", s.Paint(Red, "FAILED"), ""}},
+			"", nil,
 		)
 		s.Section("Alarms", nil, "none", nil)
 		s.Section("Log", nil, "none", errors.New("denied\nAsk."))
@@ -52,7 +53,8 @@ Log
 
 func TestSpan(t *testing.T) {
 	for want, d := range map[string]time.Duration{
-		"0s": -time.Second, "25s": 25 * time.Second, "41m": 41*time.Minute + 50*time.Second, "3h05m": 185 * time.Minute, "4d": 100 * time.Hour,
+		"0s": -time.Second, "25s": 25 * time.Second, "41m": 41*time.Minute + 50*time.Second, "3h05m": 185 * time.Minute,
+		"4d": 100 * time.Hour,
 	} {
 		if got := Span(d); got != want {
 			t.Errorf("Span(%s) is %s, want %s", d, got, want)

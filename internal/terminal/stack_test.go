@@ -87,7 +87,8 @@ func TestAdvice(t *testing.T) {
 			), []string{"CloudFormation DescribeStacks: ValidationError: 1 validation error detected"},
 		},
 		"no AWS": {
-			answer(t, http.StatusBadGateway, "<html>proxy"), []string{"CloudFormation DescribeStacks: HTTP status 502, and nothing that can be read"},
+			answer(t, http.StatusBadGateway, "<html>proxy"), []string{"CloudFormation DescribeStacks: HTTP status 502, and nothing that " +
+				"can be read"},
 		},
 		"nobody there": {
 			cloudformation.NewFromConfig(client("http://127.0.0.1:1")), []string{"CloudFormation DescribeStacks: ", "HTTPS_PROXY"},

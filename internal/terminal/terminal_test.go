@@ -44,8 +44,9 @@ func TestLoad(t *testing.T) {
 		target      Target
 		region, key string
 	}{
-		"of the file":     {config: "[default]\nregion = eu-west-1" + keys, region: "eu-west-1", key: "own"},
-		"a Region chosen": {config: "[default]\nregion = eu-west-1" + keys, target: Target{Region: "eu-west-3"}, region: "eu-west-3", key: "own"},
+		"of the file": {config: "[default]\nregion = eu-west-1" + keys, region: "eu-west-1", key: "own"},
+		"a Region chosen": {config: "[default]\nregion = eu-west-1" + keys, target: Target{Region: "eu-west-3"}, region: "eu-west-3",
+			key: "own"},
 		"a profile chosen": {
 			config:      "[profile backup]\nregion = eu-north-1" + keys,
 			environment: map[string]string{"AWS_ACCESS_KEY_ID": "another", "AWS_SECRET_ACCESS_KEY": "secret"},
@@ -91,7 +92,8 @@ func TestLoad(t *testing.T) {
 			}
 			credentials, err := cfg.Credentials.Retrieve(t.Context())
 			if err != nil || credentials.AccessKeyID != test.key || cfg.Region != test.region {
-				t.Errorf("the Region is %s, the key %s (%v), want %s and %s", cfg.Region, credentials.AccessKeyID, err, test.region, test.key)
+				t.Errorf("the Region is %s, the key %s (%v), want %s and %s", cfg.Region, credentials.AccessKeyID, err, test.region,
+					test.key)
 			}
 		})
 	}
@@ -218,11 +220,13 @@ func TestSessionIsOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := fmt.Sprintf("%x.json", sha1.Sum([]byte("s")))
-	if err := os.WriteFile(filepath.Join(cache, file), []byte(`{"accessToken":"t","expiresAt":"2126-01-01T00:00:00Z"}`), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(cache, file), []byte(`{"accessToken":"t","expiresAt":"2126-01-01T00:00:00Z"}`),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	_, err := Target{}.Load(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "SSO GetRoleCredentials: UnauthorizedException") || !strings.Contains(err.Error(), "aws sso login") {
+	if err == nil || !strings.Contains(err.Error(), "SSO GetRoleCredentials: UnauthorizedException") ||
+		!strings.Contains(err.Error(), "aws sso login") {
 		t.Errorf("it says: %v", err)
 	}
 }

@@ -77,8 +77,10 @@ func (tests refused) run(t *testing.T) {
 func event(t testing.TB, fields map[string]any) string {
 	t.Helper()
 	whole := map[string]any{
-		"version": "0", "id": "0d7be7d3-6f2b-4a38-8f1a-5d94b0c1e3aa", "source": "aws.appstream", "detail-type": "AWS API Call via CloudTrail",
-		"account": here.Account, "region": here.Region, "time": "2026-11-23T11:30:12Z", "resources": []string{}, "detail": map[string]any{},
+		"version": "0", "id": "0d7be7d3-6f2b-4a38-8f1a-5d94b0c1e3aa", "source": "aws.appstream",
+		"detail-type": "AWS API Call via CloudTrail",
+		"account":     here.Account, "region": here.Region, "time": "2026-11-23T11:30:12Z", "resources": []string{},
+		"detail": map[string]any{},
 	}
 	for name, value := range fields {
 		if value == nil {
@@ -138,7 +140,8 @@ func TestEventsOfOthersAreRefused(t *testing.T) {
 		"another Region": {event(t, map[string]any{"region": "us-east-1"}),
 			`the event is of Region "us-east-1", this function exports images of Region eu-west-1 only`},
 		"another account's schedule": {`{"source":"aws.scheduler","account":"999999999999"}`, `"999999999999"`},
-		"another Region's own event": {`{"detail-type":"AppStream Image Ready","region":"us-east-1","detail":{"imageName":"x"}}`, `"us-east-1"`},
+		"another Region's own event": {`{"detail-type":"AppStream Image Ready","region":"us-east-1","detail":{"imageName":"x"}}`,
+			`"us-east-1"`},
 	}.run(t)
 }
 
@@ -272,7 +275,8 @@ func FuzzDecode(f *testing.F) {
 			"detail":{"eventName":"CopyImage","requestParameters":{"destinationRegion":"eu-west-1","destinationImageName":"x"}}}`,
 		`{"source":"aws.appstream","detail-type":"AWS Service Event via CloudTrail",
 			"detail":{"eventName":"CreateImage","serviceEventDetails":{"ImageName":"x"}}}`,
-		`{"images":["prod-*","!prod-test"],"tag":{"a":"b"},"amiNameTemplate":"{image}","amiDescription":"d","tags":{"c":"d"},"dryRun":true}`,
+		`{"images":["prod-*","!prod-test"],"tag":{"a":"b"},"amiNameTemplate":"{image}","amiDescription":"d","tags":{"c":"d"},` +
+			`"dryRun":true}`,
 	} {
 		f.Add([]byte(payload), "8f5b7a3e-1c2d-4e5f-8a9b-0c1d2e3f4a5b")
 	}

@@ -27,7 +27,8 @@ func TestQueue(t *testing.T) {
 			`the Records cannot be read: field "Records" is a JSON object, not what belongs there` + everyKind},
 		"Records of S3":          {`{"Records":[{"eventSource":"aws:s3","s3":{}}]}`, `message Records[0] comes from "aws:s3"` + everyKind},
 		"a record without an id": {`{"Records":[{"messageId":"m1",` + own + `},{` + own + `}]}`, "message Records[1] has no messageId"},
-		"another queue": {`{"Records":[{"messageId":"m","eventSource":"aws:sqs","eventSourceARN":"arn:aws:sqs:eu-west-1:123456789012:other"}]}`,
+		"another queue": {`{"Records":[{"messageId":"m","eventSource":"aws:sqs",` +
+			`"eventSourceARN":"arn:aws:sqs:eu-west-1:123456789012:other"}]}`,
 			`message Records[0] comes from the queue "arn:aws:sqs:eu-west-1:123456789012:other"` + notOwn},
 		"the queue of another account": {
 			`{"Records":[{"messageId":"m","eventSource":"aws:sqs","eventSourceARN":"arn:aws:sqs:eu-west-1:999999999999:work"}]}`,

@@ -55,7 +55,8 @@ func TestRequest(t *testing.T) {
 		"both kinds of AMI names": {`{"imageName":"a","amiName":"b","amiNameTemplate":"{image}"}`,
 			"amiName and amiNameTemplate are both there; use one"},
 		"several problems at once": {`{"images":[""],"tag":{},"amiNameTemplate":""}`,
-			"images holds an empty name\ntag is empty, so it selects nothing; leave it out to select by name only\namiNameTemplate is empty"},
+			"images holds an empty name\ntag is empty, so it selects nothing; leave it out to select by name only\namiNameTemplate is " +
+				"empty"},
 	}.run(t)
 }
 
@@ -76,8 +77,10 @@ func TestRequestsOfTwoReadings(t *testing.T) {
 		"an image is null":         {`{"images":["a",null]}`, `"images"[1] is null`},
 		"a schedule and a request": {`{"source":"aws.scheduler","images":["win"]}`,
 			"the payload can be read in two ways: it has the field source, as an event has, and images, as a request has" + everyKind},
-		"an event and a request":   {event(t, map[string]any{"dryRun": true}), "the field source, as an event has, and dryRun, as a request has"},
-		"a batch and a request":    {`{"Records":[],"imageName":"win"}`, "the field imageName, as a request has, and Records, as a batch has"},
+		"an event and a request": {event(t, map[string]any{"dryRun": true}),
+			"the field source, as an event has, and dryRun, as a request has"},
+		"a batch and a request": {`{"Records":[],"imageName":"win"}`,
+			"the field imageName, as a request has, and Records, as a batch has"},
 		"a batch and an event":     {`{"Records":[],"detail":{}}`, "the field detail, as an event has, and Records, as a batch has"},
 		"all three":                {`{"Records":[],"detail":{},"tags":{}}`, "two ways"},
 		"behind it something else": {`{"dryRun":true}]`, "after top-level value"},

@@ -13,12 +13,13 @@ func TestSchedule(t *testing.T) {
 	byHand := trigger.Input{Trigger: trigger.Trigger{Type: trigger.Schedule, ID: here.RequestID, Time: invoked}}
 	timed := trigger.Input{Trigger: trigger.Trigger{Type: trigger.Schedule, ID: here.RequestID, Time: due}}
 	accepted{
-		"nothing at all":             {`{}`, byHand},
-		"with white space":           {" \n{ }\t", byHand},
-		"a schedule":                 {nightlyEvent + `,"detail":{}}`, nightly},
-		"detail as a string":         {nightlyEvent + `,"detail":"{}"}`, nightly},
-		"no detail":                  {nightlyEvent + `}`, nightly},
-		"in another time zone":       {`{"source":"aws.scheduler","resources":["` + arn + `"],"time":"2026-11-23T03:00:00+01:00"}`, nightly},
+		"nothing at all":     {`{}`, byHand},
+		"with white space":   {" \n{ }\t", byHand},
+		"a schedule":         {nightlyEvent + `,"detail":{}}`, nightly},
+		"detail as a string": {nightlyEvent + `,"detail":"{}"}`, nightly},
+		"no detail":          {nightlyEvent + `}`, nightly},
+		"in another time zone": {`{"source":"aws.scheduler","resources":["` + arn + `"],"time":"2026-11-23T03:00:00+01:00"}`,
+			nightly},
 		"a rule's":                   {`{"source":"aws.events","resources":["` + arn + `"],"time":"2026-11-23T02:00:00Z"}`, nightly},
 		"by hand":                    {`{"source":"aws.scheduler"}`, byHand},
 		"without time":               {`{"source":"aws.events","resources":["` + arn + `"]}`, byHand},

@@ -51,16 +51,17 @@ func TestTextThatCannotBeRead(t *testing.T) {
 	const quotes = "; names and texts have to be in plain double quotes, which shells and editors may change: " +
 		"write the request to a file and send that, for example with --payload fileb://request.json" + everyKind
 	refused{
-		"single quotes of the command prompt": {`'{"imageName":"win"}'`, `(invalid character '\'' looking for beginning of value)` + quotes},
-		"single quotes inside":                {`{'imageName':'win'}`, quotes},
-		"no quotes, as of PowerShell":         {`{imageName:win}`, quotes},
-		"with backslashes":                    {` { \"imageName\":\"win\"}`, quotes},
-		"bent quotes":                         {`{“imageName”: “win”}`, quotes},
-		"bent quotes of German":               {`{"imageName": „win“}`, quotes},
-		"half a request":                      {`{"imageName":`, "(unexpected end of JSON input)" + everyKind},
-		"an empty object and something":       {`{}}`, "after top-level value)" + everyKind},
-		"only a brace":                        {`{`, "(unexpected end of JSON input)" + everyKind},
-		"one byte":                            {"x", "looking for beginning of value)" + everyKind},
+		"single quotes of the command prompt": {`'{"imageName":"win"}'`, `(invalid character '\'' looking for beginning of value)` +
+			quotes},
+		"single quotes inside":          {`{'imageName':'win'}`, quotes},
+		"no quotes, as of PowerShell":   {`{imageName:win}`, quotes},
+		"with backslashes":              {` { \"imageName\":\"win\"}`, quotes},
+		"bent quotes":                   {`{“imageName”: “win”}`, quotes},
+		"bent quotes of German":         {`{"imageName": „win“}`, quotes},
+		"half a request":                {`{"imageName":`, "(unexpected end of JSON input)" + everyKind},
+		"an empty object and something": {`{}}`, "after top-level value)" + everyKind},
+		"only a brace":                  {`{`, "(unexpected end of JSON input)" + everyKind},
+		"one byte":                      {"x", "looking for beginning of value)" + everyKind},
 		"a request in Windows' own encoding": {"{\"imageName\":\"win\",\"tags\":{\"Gr\xf6\xdfe\":\"1\"}}",
 			"the request cannot be read: it is not UTF-8 text; where an editor offers encodings, save it as UTF-8"},
 		"half a character of UTF-16": {"\xff\xfe{", "not a JSON object"},

@@ -103,7 +103,8 @@ func (s *Server) deleteImage(now time.Time, input deleteImageInput) (deleteImage
 	case image == nil:
 		return deleteImageOutput{}, awsreply.Refuse("ResourceNotFoundException", "The image %s was not found.", *input.Name)
 	case image.Owner != s.options.Account:
-		return deleteImageOutput{}, awsreply.Refuse("OperationNotPermittedException", "The image %s belongs to another account.", *input.Name)
+		return deleteImageOutput{}, awsreply.Refuse("OperationNotPermittedException", "The image %s belongs to another account.",
+			*input.Name)
 	case image.SharedWithOthers:
 		return deleteImageOutput{}, awsreply.Refuse("ResourceInUseException", "The image %s is shared with other accounts.", *input.Name)
 	}

@@ -28,7 +28,8 @@ func (s *Server) Made(after int) []MadeAMI {
 	for _, task := range s.tasks[min(after, len(s.tasks)):] {
 		ami := MadeAMI{
 			ID: task.amiID(), Name: task.AMIName, Description: task.Description, Region: s.options.Region, Tags: maps.Clone(task.Tags),
-			Started: task.Created, Ready: task.Created.Add(task.outcome.After), Failed: task.outcome.End != types.ExportImageTaskStateCompleted,
+			Started: task.Created, Ready: task.Created.Add(task.outcome.After),
+			Failed: task.outcome.End != types.ExportImageTaskStateCompleted,
 		}
 		if task.outcome.End == types.ExportImageTaskStateExporting {
 			ami.Ready = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)

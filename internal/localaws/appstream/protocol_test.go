@@ -227,7 +227,8 @@ func TestBothProtocols(t *testing.T) {
 			inJSON, inCBOR := newScene(t, appstream.Options{}), newScene(t, appstream.Options{})
 			for _, s := range []*scene{inJSON, inCBOR} {
 				s.PutImage(appstream.Image{Name: "win", Tags: map[string]string{"Team": "Desktop"}})
-				s.PutImage(appstream.Image{Name: "broken", State: types.ImageStateFailed, Errors: []appstream.ImageError{{Code: "a", Time: start}}})
+				s.PutImage(appstream.Image{Name: "broken", State: types.ImageStateFailed,
+					Errors: []appstream.ImageError{{Code: "a", Time: start}}})
 				s.mustExport(t, "win", "win-0")
 			}
 			want := inJSON.post(t, "PhotonAdminProxyService."+test.operation, test.parameters)
@@ -267,7 +268,8 @@ func TestRefusesBadCBOR(t *testing.T) {
 		"no CBOR":       {operation: "DescribeImages", body: []byte{0xff}, code: "SerializationException"},
 		"no body":       {operation: "DescribeImages", code: "SerializationException"},
 		"not an object": {operation: "DescribeImages", body: cbor.Encode(cbor.List{}), code: "SerializationException"},
-		"bytes":         {operation: "DescribeImages", body: cbor.Encode(cbor.Map{"Names": cbor.Slice("win")}), code: "SerializationException"},
+		"bytes": {operation: "DescribeImages", body: cbor.Encode(cbor.Map{"Names": cbor.Slice("win")}),
+			code: "SerializationException"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			change := test.change
@@ -276,7 +278,8 @@ func TestRefusesBadCBOR(t *testing.T) {
 			}
 			response := newScene(t, appstream.Options{}).postCBOR(t, test.operation, test.body, change)
 			failure, _ := answered(t, response).(cbor.Map)
-			if response.StatusCode != http.StatusBadRequest || failure["__type"] != cbor.String(test.code) || failure["message"] == cbor.String("") {
+			if response.StatusCode != http.StatusBadRequest || failure["__type"] != cbor.String(test.code) ||
+				failure["message"] == cbor.String("") {
 				t.Errorf("got %d and %v, want %s", response.StatusCode, failure, test.code)
 			}
 		})
@@ -333,8 +336,10 @@ func TestAWSCommand(t *testing.T) {
 	t.Cleanup(server.Close)
 	run := func(arguments ...string) string {
 		t.Helper()
-		command := exec.Command(aws, append([]string{"appstream"}, append(arguments, "--output", "text", "--endpoint-url", server.URL)...)...)
-		command.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x", "AWS_DEFAULT_REGION=eu-west-1", "AWS_MAX_ATTEMPTS=1",
+		command := exec.Command(aws, append([]string{"appstream"},
+			append(arguments, "--output", "text", "--endpoint-url", server.URL)...)...)
+		command.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x", "AWS_DEFAULT_REGION=eu-west-1",
+			"AWS_MAX_ATTEMPTS=1",
 			"AWS_CONFIG_FILE="+os.DevNull, "AWS_PAGER=")
 		output, err := command.CombinedOutput()
 		if err != nil {
@@ -354,7 +359,8 @@ func TestAWSCommand(t *testing.T) {
 		{[]string{"untag-resource", "--resource-arn", arn, "--tag-keys", "Team"}, ""},
 		{[]string{"delete-image", "--name", "none"}, "ResourceNotFoundException"},
 	} {
-		if got := run(test.arguments...); got != test.want && !(strings.HasSuffix(test.want, "Exception") && strings.Contains(got, test.want)) {
+		if got := run(test.arguments...); got != test.want && !(strings.HasSuffix(test.want, "Exception") &&
+			strings.Contains(got, test.want)) {
 			t.Errorf("aws appstream %s: %q, want %q", strings.Join(test.arguments, " "), got, test.want)
 		}
 	}

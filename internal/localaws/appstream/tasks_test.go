@@ -59,7 +59,8 @@ func TestTaskOverTime(t *testing.T) {
 			appstream.Outcome{Begins: []appstream.Phase{
 				{State: "", For: time.Minute}, {State: "PENDING", For: time.Minute}, {State: "RUNNING", For: time.Minute},
 			}},
-			[]moment{{0, ""}, {time.Minute, "PENDING"}, {2 * time.Minute, "RUNNING"}, {3 * time.Minute, exporting}, {time.Hour, "COMPLETED"}},
+			[]moment{{0, ""}, {time.Minute, "PENDING"}, {2 * time.Minute, "RUNNING"}, {3 * time.Minute, exporting},
+				{time.Hour, "COMPLETED"}},
 		},
 		{
 			"ends before its beginning is over",

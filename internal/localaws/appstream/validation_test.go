@@ -144,7 +144,8 @@ func TestValidatesOtherOperations(t *testing.T) {
 			return err
 		}, "maxResults"},
 		{"get: not a UUID", func() error {
-			_, err := client.GetExportImageTask(ctx, &sdk.GetExportImageTaskInput{TaskId: aws.String("3F0C2F0E-8A55-4C1C-9F0E-000000000001")})
+			_, err := client.GetExportImageTask(ctx,
+				&sdk.GetExportImageTaskInput{TaskId: aws.String("3F0C2F0E-8A55-4C1C-9F0E-000000000001")})
 			return err
 		}, "taskId"},
 		{"tags: not an ARN", func() error {

@@ -18,7 +18,8 @@ import (
 func asked(path, service string, headers ...string) *http.Request {
 	r := httptest.NewRequest(http.MethodPost, path, nil)
 	if service != "" {
-		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261123/eu-west-1/"+service+"/aws4_request, SignedHeaders=host")
+		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261123/eu-west-1/"+service+"/aws4_request, "+
+			"SignedHeaders=host")
 	}
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
@@ -29,7 +30,8 @@ func asked(path, service string, headers ...string) *http.Request {
 const form = "application/x-www-form-urlencoded"
 
 var (
-	inJSON  = asked("/", "appstream", "X-Amz-Target", "PhotonAdminProxyService.DescribeImages", "Content-Type", "application/x-amz-json-1.1")
+	inJSON = asked("/", "appstream", "X-Amz-Target", "PhotonAdminProxyService.DescribeImages", "Content-Type",
+		"application/x-amz-json-1.1")
 	inSQS   = asked("/", "sqs", "X-Amz-Target", "AmazonSQS.SendMessage", "Content-Type", "application/x-amz-json-1.0")
 	inCBOR  = asked("/service/PhotonAdminProxyService/operation/DescribeImages", "appstream", "Smithy-Protocol", "rpc-v2-cbor")
 	inQuery = asked("/", "sns", "Content-Type", form+"; charset=utf-8")
@@ -111,7 +113,8 @@ type output struct {
 
 func TestWrite(t *testing.T) {
 	answer := output{
-		Text: "a", Named: "b", Yes: true, Count: 7, Less: -7, Share: 0.5, List: []string{}, NoList: []string{}, Tags: map[string]string{"k": "v"},
+		Text: "a", Named: "b", Yes: true, Count: 7, Less: -7, Share: 0.5, List: []string{}, NoList: []string{},
+		Tags:  map[string]string{"k": "v"},
 		Inner: &struct{ A int }{1}, Any: nil, At: awsreply.Time(time.Unix(1795399200, 123_456_789)),
 	}
 	w := httptest.NewRecorder()
@@ -159,11 +162,13 @@ func TestError(t *testing.T) {
 		value   string
 	}{
 		"JSON": {inJSON, awsreply.Refuse("No", "it is %d", 7), 400, `{"__type":"No","message":"it is 7"}`, "X-Amzn-ErrorType", "No"},
-		"SQS": {inSQS, awsreply.Refuse("QueueDoesNotExist", "none"), 400, `{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"none"}`,
+		"SQS": {inSQS, awsreply.Refuse("QueueDoesNotExist", "none"), 400,
+			`{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"none"}`,
 			"X-Amzn-Query-Error", "AWS.SimpleQueueService.NonExistentQueue;Sender"},
 		"query": {inQuery, &awsreply.Error{Status: 503, Code: "Busy", Message: "<later>"}, 503,
 			"<Type>Receiver</Type><Code>Busy</Code><Message>&lt;later&gt;</Message>", "Content-Type", "text/xml"},
-		"EC2": {inEC2, awsreply.Refuse("No", "none"), 400, "<Response><Errors><Error><Code>No</Code><Message>none</Message></Error></Errors>",
+		"EC2": {inEC2, awsreply.Refuse("No", "none"), 400,
+			"<Response><Errors><Error><Code>No</Code><Message>none</Message></Error></Errors>",
 			"Content-Type", "text/xml"},
 		"REST": {inREST, &awsreply.Error{Status: 404, Code: "No", Message: "none"}, 404, `"message":"none"`, "X-Amzn-ErrorType", "No"},
 	} {

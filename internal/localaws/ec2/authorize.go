@@ -22,7 +22,8 @@ func (r *region) authorize(dryRun bool, requests ...iam.Request) error {
 	for _, request := range requests {
 		if !r.ec2.options.Authorize(request) {
 			return refuse("UnauthorizedOperation",
-				"You are not authorized to perform this operation. The role may not perform: %s on resource: %s", request.Action, request.Resource)
+				"You are not authorized to perform this operation. The role may not perform: %s on resource: %s", request.Action,
+				request.Resource)
 		}
 	}
 	if dryRun {

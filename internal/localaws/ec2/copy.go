@@ -126,7 +126,8 @@ func (r *region) mayCopy(c copyRequest, source *Image) []iam.Request {
 	}
 	create := func(arn string, tags []tag) {
 		if len(tags) > 0 {
-			requests = append(requests, r.asked("ec2:CreateTags", arn, requestTags(map[string][]string{"ec2:CreateAction": {"CopyImage"}}, tags)))
+			requests = append(requests, r.asked("ec2:CreateTags", arn,
+				requestTags(map[string][]string{"ec2:CreateAction": {"CopyImage"}}, tags)))
 		}
 	}
 	create(r.imageARN("*"), c.imageTags)

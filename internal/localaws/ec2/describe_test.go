@@ -161,7 +161,8 @@ func TestReferences(t *testing.T) {
 	}{
 		{"all", []string{"IncludeAllResourceTypes=true"}, []string{"running", "terminated", "new", "recipe", "parameter of " + id}},
 		{"instances", []string{"ResourceType.1.ResourceType=ec2:Instance"}, []string{"running", "terminated"}},
-		{"running instances", []string{"ResourceType.1.ResourceType=ec2:Instance", "ResourceType.1.ResourceTypeOption.1.OptionName=state-name",
+		{"running instances", []string{"ResourceType.1.ResourceType=ec2:Instance",
+			"ResourceType.1.ResourceTypeOption.1.OptionName=state-name",
 			"ResourceType.1.ResourceTypeOption.1.OptionValue.1=running"}, []string{"running"}},
 		{"templates", template, []string{"new"}},
 		{"all versions of templates", append(template, "ResourceType.1.ResourceTypeOption.1.OptionName=version-depth",

@@ -262,7 +262,8 @@ func TestAuthorize(t *testing.T) {
 		want       []string // action resource key=value
 	}{
 		{"listing", home, "DescribeImages", nil, []string{"ec2:DescribeImages * aws:RequestedRegion=eu-west-1"}},
-		{"dry run", home, "DeregisterImage", []string{"ImageId=" + id}, []string{"ec2:DeregisterImage " + imageARN + " aws:ResourceTag/s=mine"}},
+		{"dry run", home, "DeregisterImage", []string{"ImageId=" + id},
+			[]string{"ec2:DeregisterImage " + imageARN + " aws:ResourceTag/s=mine"}},
 		{"deprecation", home, "EnableImageDeprecation", []string{"ImageId=" + id, "DeprecateAt=2027-01-01T00:00:00Z"}, []string{
 			"ec2:EnableImageDeprecation " + imageARN + " ec2:Owner=123456789012",
 		}},
@@ -274,7 +275,8 @@ func TestAuthorize(t *testing.T) {
 		{"tags taken away", home, "DeleteTags", []string{"ResourceId.1=" + id, "Tag.1.Key=k"}, []string{
 			"ec2:DeleteTags " + imageARN + " aws:ResourceTag/s=mine aws:TagKeys=k ec2:Owner= aws:RequestTag/k=",
 		}},
-		{"all tags taken away", home, "DeleteTags", []string{"ResourceId.1=" + id}, []string{"ec2:DeleteTags " + imageARN + " aws:TagKeys="}},
+		{"all tags taken away", home, "DeleteTags", []string{"ResourceId.1=" + id},
+			[]string{"ec2:DeleteTags " + imageARN + " aws:TagKeys="}},
 		{"copy", abroad, "CopyImage", []string{"Name=win-1", "SourceImageId=" + id, "SourceRegion=" + home,
 			"TagSpecification.1.ResourceType=image",
 			"TagSpecification.1.Tag.1.Key=s", "TagSpecification.1.Tag.1.Value=mine"}, []string{

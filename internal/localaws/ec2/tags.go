@@ -34,7 +34,8 @@ func (r *region) tagged(ids []string) ([]tagged, error) {
 			if image == nil {
 				return nil, r.notFound(id)
 			}
-			resources = append(resources, tagged{id, r.imageARN(id), image.Tags, imageKeys(image), func(t map[string]string) { image.Tags = t }})
+			resources = append(resources, tagged{id, r.imageARN(id), image.Tags, imageKeys(image),
+				func(t map[string]string) { image.Tags = t }})
 		case strings.HasPrefix(id, "snap-"):
 			s, err := r.snapshot(id)
 			if err != nil {

@@ -72,7 +72,8 @@ func TestMatches(t *testing.T) {
 		{"or, none", `{"$or": [{"source": ["aws.s3"]}, {"detail": {"state": ["stopped"]}}]}`, false},
 		{"or beside a field", `{"source": ["aws.s3"], "$or": [{"source": ["aws.ec2"]}, {"time": ["x"]}]}`, false},
 		{"or below a field", `{"detail": {"$or": [{"count": [6]}, {"state": ["running"]}]}}`, true},
-		{"or inside or", `{"$or": [{"source": ["x"]}, {"source": ["aws.ec2"], "$or": [{"time": ["x"]}, {"detail": {"ok": [true]}}]}]}`, true},
+		{"or inside or", `{"$or": [{"source": ["x"]}, {"source": ["aws.ec2"], "$or": [{"time": ["x"]}, {"detail": {"ok": [true]}}]}]}`,
+			true},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -155,7 +155,8 @@ func TestRecordsCalls(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=x/20261123/eu-west-1/"+headers[0]+"/aws4_request, SignedHeaders=host")
+		request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=x/20261123/eu-west-1/"+headers[0]+"/aws4_request, "+
+			"SignedHeaders=host")
 		request.Header.Set(headers[1], headers[2])
 		response, err := cfg.HTTPClient.Do(request)
 		if err != nil {
@@ -215,7 +216,8 @@ func TestRefusesInTheServicesOwnFormat(t *testing.T) {
 		return err
 	}
 	send := func() error {
-		_, err := sqs.NewFromConfig(cfg).SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: aws.String("x"), MessageBody: aws.String("x")})
+		_, err := sqs.NewFromConfig(cfg).SendMessage(t.Context(),
+			&sqs.SendMessageInput{QueueUrl: aws.String("x"), MessageBody: aws.String("x")})
 		return err
 	}
 

@@ -58,7 +58,8 @@ func TestInvokeOutcomes(t *testing.T) {
 				if got.Failed() || string(got.Payload) != tt.wantPayload {
 					t.Errorf("got %s (%s), want %s", got.Payload, got.FunctionError, tt.wantPayload)
 				}
-			} else if got.FunctionError != "Unhandled" || got.ErrorType != tt.wantType || !strings.Contains(got.ErrorMessage, tt.wantInText) {
+			} else if got.FunctionError != "Unhandled" || got.ErrorType != tt.wantType ||
+				!strings.Contains(got.ErrorMessage, tt.wantInText) {
 				t.Errorf("got %q, %q: %q; want %q with %q", got.FunctionError, got.ErrorType, got.ErrorMessage, tt.wantType, tt.wantInText)
 			}
 			if strings.HasPrefix(tt.wantType, "Runtime.") && !strings.Contains(got.ErrorMessage, "RequestId: "+got.RequestID) {

@@ -43,7 +43,8 @@ func (f *Function) serveInvoke(w http.ResponseWriter, r *http.Request) error {
 		return awsreply.Refuse("InvalidRequestContentException", "the payload could not be read: %v", err)
 	}
 	if len(payload) > limit {
-		return &awsreply.Error{Status: http.StatusRequestEntityTooLarge, Code: "RequestTooLargeException", Message: "the payload is too large"}
+		return &awsreply.Error{Status: http.StatusRequestEntityTooLarge, Code: "RequestTooLargeException",
+			Message: "the payload is too large"}
 	}
 	if len(payload) == 0 {
 		payload = []byte("{}")

@@ -27,14 +27,16 @@ func TestInvokeAPI(t *testing.T) {
 		header, value       string
 		body                string
 	}{
-		"by name":            {name, "", `{"do":"echo"}`, 200, "X-Amz-Executed-Version", "$LATEST", ""},
-		"by ARN":             {url.PathEscape(f.ARN()), "RequestResponse", `{"do":"echo"}`, 200, "X-Amz-Function-Error", "", ""},
-		"the function fails": {name, "", `{"do":"fail","text":"no luck"}`, 200, "X-Amz-Function-Error", "Unhandled", `"errorMessage":"no luck"`},
-		"later":              {name, "Event", `{"do":"echo"}`, 202, "", "", ""},
-		"only tried":         {name, "DryRun", `{}`, 204, "", "", ""},
-		"another function":   {"other", "", `{}`, 404, "X-Amzn-ErrorType", "ResourceNotFoundException", "other"},
-		"unknown type":       {name, "Never", `{}`, 400, "X-Amzn-ErrorType", "InvalidParameterValueException", "Never"},
-		"too large":          {name, "Event", `"` + strings.Repeat("x", 1<<20) + `"`, 413, "X-Amzn-ErrorType", "RequestTooLargeException", ""},
+		"by name": {name, "", `{"do":"echo"}`, 200, "X-Amz-Executed-Version", "$LATEST", ""},
+		"by ARN":  {url.PathEscape(f.ARN()), "RequestResponse", `{"do":"echo"}`, 200, "X-Amz-Function-Error", "", ""},
+		"the function fails": {name, "", `{"do":"fail","text":"no luck"}`, 200, "X-Amz-Function-Error", "Unhandled",
+			`"errorMessage":"no luck"`},
+		"later":            {name, "Event", `{"do":"echo"}`, 202, "", "", ""},
+		"only tried":       {name, "DryRun", `{}`, 204, "", "", ""},
+		"another function": {"other", "", `{}`, 404, "X-Amzn-ErrorType", "ResourceNotFoundException", "other"},
+		"unknown type":     {name, "Never", `{}`, 400, "X-Amzn-ErrorType", "InvalidParameterValueException", "Never"},
+		"too large": {name, "Event", `"` + strings.Repeat("x", 1<<20) + `"`, 413, "X-Amzn-ErrorType", "RequestTooLargeException",
+			""},
 	}
 	for title, test := range tests {
 		t.Run(title, func(t *testing.T) {

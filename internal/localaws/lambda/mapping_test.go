@@ -55,7 +55,8 @@ func newSQS(t *testing.T, q *queues.Server) *sqs.Client {
 		t.Fatal(err)
 	}
 	return sqs.New(sqs.Options{
-		Region: region, BaseEndpoint: aws.String(endpoint.URL()), Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
+		Region: region, BaseEndpoint: aws.String(endpoint.URL()),
+		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
 	})
 }
 

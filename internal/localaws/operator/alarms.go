@@ -155,7 +155,8 @@ func (s *Server) judge(alarm *Alarm, now time.Time) (state, reason string) {
 	}
 	switch {
 	case breaching >= needed:
-		return stateAlarm, fmt.Sprintf("%d of the last %d periods are beyond the threshold %g.", breaching, periods, float64(alarm.Threshold))
+		return stateAlarm, fmt.Sprintf("%d of the last %d periods are beyond the threshold %g.", breaching, periods,
+			float64(alarm.Threshold))
 	case missing == periods && alarm.TreatMissingData != "notBreaching" && alarm.TreatMissingData != "ignore":
 		return stateUnknown, "There are no data."
 	}

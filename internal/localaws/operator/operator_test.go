@@ -36,7 +36,8 @@ func play(t *testing.T, alarms map[string]map[string]any, depth int) (*operator.
 		Stack: operator.Stack{
 			Name: "stack", ID: "arn:aws:cloudformation:eu-west-1:123456789012:stack/stack/1", Status: "CREATE_COMPLETE",
 			Created:    now.Add(-time.Hour),
-			Parameters: map[string]string{"Images": "*"}, Outputs: map[string]string{"FunctionName": "f & g"}, Resources: resources, LogGroup: "log",
+			Parameters: map[string]string{"Images": "*"}, Outputs: map[string]string{"FunctionName": "f & g"}, Resources: resources,
+			LogGroup: "log",
 		},
 		Now:   func() time.Time { return now },
 		Depth: func(name string) (int, bool) { return depth, name == "failed" },
@@ -44,7 +45,8 @@ func play(t *testing.T, alarms map[string]map[string]any, depth int) (*operator.
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
 	return s, aws.Config{
-		Region: "eu-west-1", BaseEndpoint: &server.URL, RetryMaxAttempts: 1, Credentials: credentials.NewStaticCredentialsProvider("x", "x", ""),
+		Region: "eu-west-1", BaseEndpoint: &server.URL, RetryMaxAttempts: 1,
+		Credentials: credentials.NewStaticCredentialsProvider("x", "x", ""),
 	}
 }
 
@@ -62,7 +64,8 @@ func TestStacks(t *testing.T) {
 		t.Errorf("the stack is %+v", stack)
 	}
 	resources, err := client.ListStackResources(t.Context(), &cloudformation.ListStackResourcesInput{StackName: aws.String("stack")})
-	if err != nil || len(resources.StackResourceSummaries) != 1 || *resources.StackResourceSummaries[0].PhysicalResourceId != "https://work" {
+	if err != nil || len(resources.StackResourceSummaries) != 1 ||
+		*resources.StackResourceSummaries[0].PhysicalResourceId != "https://work" {
 		t.Errorf("the resources are %+v, %v", resources, err)
 	}
 	_, err = client.DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: aws.String("other")})
@@ -101,8 +104,9 @@ func TestLog(t *testing.T) {
 		"a text":         {cloudwatchlogs.FilterLogEventsInput{FilterPattern: aws.String(`"no JSON, run"`)}, 1, ""},
 		"in pages":       {cloudwatchlogs.FilterLogEventsInput{Limit: aws.Int32(1)}, 4, ""},
 		"another form":   {cloudwatchlogs.FilterLogEventsInput{FilterPattern: aws.String(`[a, b]`)}, 0, "InvalidParameterException"},
-		"numbers":        {cloudwatchlogs.FilterLogEventsInput{FilterPattern: aws.String(`{ $.images > 4 }`)}, 0, "InvalidParameterException"},
-		"another group":  {cloudwatchlogs.FilterLogEventsInput{LogGroupName: aws.String("other")}, 0, "ResourceNotFoundException"},
+		"numbers": {cloudwatchlogs.FilterLogEventsInput{FilterPattern: aws.String(`{ $.images > 4 }`)}, 0,
+			"InvalidParameterException"},
+		"another group": {cloudwatchlogs.FilterLogEventsInput{LogGroupName: aws.String("other")}, 0, "ResourceNotFoundException"},
 	}
 	for title, test := range tests {
 		if test.input.LogGroupName == nil {
@@ -131,13 +135,15 @@ func TestMetrics(t *testing.T) {
 	line := func(ago time.Duration, values string) {
 		at := now.Add(-ago)
 		s.Log(at, "stream", `{"FunctionName":"f","ExportDuration":`+values+`,"_aws":{"Timestamp":`+millis(at)+
-			`,"CloudWatchMetrics":[{"Namespace":"N","Dimensions":[["FunctionName"]],"Metrics":[{"Name":"ExportDuration","Unit":"Seconds"}]}]}}`)
+			`,"CloudWatchMetrics":[{"Namespace":"N","Dimensions":[["FunctionName"]],"Metrics":[{"Name":"ExportDuration",`+
+			`"Unit":"Seconds"}]}]}}`)
 	}
 	line(50*time.Hour, "[100, 300]")
 	line(time.Hour, "200")
 	s.Log(now, "stream", `{"message":"no metric"}`)
 	answer, err := cloudwatch.NewFromConfig(cfg).GetMetricStatistics(t.Context(), &cloudwatch.GetMetricStatisticsInput{
-		Namespace: aws.String("N"), MetricName: aws.String("ExportDuration"), Dimensions: []types.Dimension{{Name: aws.String("FunctionName"),
+		Namespace: aws.String("N"), MetricName: aws.String("ExportDuration"),
+		Dimensions: []types.Dimension{{Name: aws.String("FunctionName"),
 			Value: aws.String("f")}},
 		StartTime: aws.Time(now.Add(-72 * time.Hour)), EndTime: &now, Period: aws.Int32(86400),
 		Statistics: []types.Statistic{types.StatisticSampleCount, types.StatisticSum, types.StatisticMinimum, types.StatisticMaximum,
@@ -162,8 +168,9 @@ func TestAlarms(t *testing.T) {
 		alarm := map[string]any{
 			"AlarmDescription": "Something. More of it.", "Namespace": "AWS/Lambda", "MetricName": "Errors",
 			"Dimensions": []any{map[string]any{"Name": "FunctionName", "Value": "f"}},
-			"Statistic":  "Sum", "Period": "300", "EvaluationPeriods": 1, "Threshold": 1, "ComparisonOperator": "GreaterThanOrEqualToThreshold",
-			"TreatMissingData": "notBreaching",
+			"Statistic":  "Sum", "Period": "300", "EvaluationPeriods": 1, "Threshold": 1,
+			"ComparisonOperator": "GreaterThanOrEqualToThreshold",
+			"TreatMissingData":   "notBreaching",
 		}
 		maps.Copy(alarm, more)
 		return alarm
@@ -172,9 +179,10 @@ func TestAlarms(t *testing.T) {
 		"EvaluationPeriods": "26", "Threshold": 1, "ComparisonOperator": "LessThanThreshold", "TreatMissingData": "breaching",
 		"Metrics": []any{
 			map[string]any{"Id": "runs", "Expression": "FILL(sweeps, 0)"},
-			map[string]any{"Id": "sweeps", "ReturnData": false, "MetricStat": map[string]any{"Period": 3600, "Stat": "Sum", "Metric": map[string]any{
-				"Namespace": "N", "MetricName": "Sweeps", "Dimensions": []any{map[string]any{"Name": "FunctionName", "Value": "f"}},
-			}}},
+			map[string]any{"Id": "sweeps", "ReturnData": false,
+				"MetricStat": map[string]any{"Period": 3600, "Stat": "Sum", "Metric": map[string]any{
+					"Namespace": "N", "MetricName": "Sweeps", "Dimensions": []any{map[string]any{"Name": "FunctionName", "Value": "f"}},
+				}}},
 		},
 	}
 	queue := map[string]any{"Namespace": "AWS/SQS", "MetricName": "ApproximateNumberOfMessagesVisible", "Statistic": "Maximum",

@@ -287,7 +287,8 @@ func (b *RecycleBin) getRule(region, id string) (any, error) {
 		status = "pending"
 	}
 	return getRuleOutput{
-		Identifier: id, ResourceType: rule.ResourceType, RetentionPeriod: period{rule.Days, "DAYS"}, RuleArn: b.arn(region, id), Status: status,
+		Identifier: id, ResourceType: rule.ResourceType, RetentionPeriod: period{rule.Days, "DAYS"}, RuleArn: b.arn(region, id),
+		Status:       status,
 		ResourceTags: append([]Tag{}, rule.Tags...), ExcludeResourceTags: append([]Tag{}, rule.Exclusions...),
 	}, nil
 }

@@ -46,7 +46,8 @@ func (s *SSM) putParameter(region string, in putInput) (putOutput, error) {
 	case in.Value == "":
 		return putOutput{}, refuse("ValidationException", "The value must have at least 1 character.")
 	case in.Overwrite && len(in.Tags) > 0:
-		return putOutput{}, refuse("ValidationException", "Tags and overwrite can't be used together. To tag a parameter, use AddTagsToResource.")
+		return putOutput{}, refuse("ValidationException", "Tags and overwrite can't be used together. To tag a parameter, use "+
+			"AddTagsToResource.")
 	case p != nil && !in.Overwrite:
 		return putOutput{}, refuse("ParameterAlreadyExists",
 			"The parameter already exists. To overwrite this value, set the overwrite option in the request to true.")

@@ -191,7 +191,11 @@ func TestRefusals(t *testing.T) {
 func TestAuthorize(t *testing.T) {
 	t.Parallel()
 	var asked []iam.Request
-	a := newAccount(t, ssm.Options{Authorize: func(r iam.Request) bool { asked = append(asked, r); return r.Action != "ssm:DeleteParameter" }})
+	a := newAccount(t, ssm.Options{Authorize: func(r iam.Request) bool {
+		asked = append(asked,
+			r)
+		return r.Action != "ssm:DeleteParameter"
+	}})
 	a.call("PutParameter", put+`,"Tags":[{"Key":"stack","Value":"s"}]}`)
 	a.call("GetParameter", `{"Name":"/amis/win"}`)
 	if r := a.call("DeleteParameter", `{"Name":"/amis/win"}`); r.Type != "AccessDeniedException" || a.value("/amis/win") == "" {

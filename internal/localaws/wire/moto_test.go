@@ -110,7 +110,8 @@ func run(ctx context.Context, c clients, id, snapshotID string) []answer {
 	one(c.ssm.GetParameter(ctx, &sdkssm.GetParameterInput{Name: name}))("GetParameter")
 	one(c.ssm.GetParameter(ctx, &sdkssm.GetParameterInput{Name: aws.String("/amis/none")}))("GetParameter of none")
 	one(c.ssm.GetParameters(ctx, &sdkssm.GetParametersInput{Names: []string{*name, "/amis/none"}}))("GetParameters")
-	one(c.ssm.ListTagsForResource(ctx, &sdkssm.ListTagsForResourceInput{ResourceType: "Parameter", ResourceId: name}))("ListTagsForResource")
+	one(c.ssm.ListTagsForResource(ctx, &sdkssm.ListTagsForResourceInput{ResourceType: "Parameter",
+		ResourceId: name}))("ListTagsForResource")
 	one(c.ssm.PutParameter(ctx, &sdkssm.PutParameterInput{Name: name, Value: aws.String("y"),
 		Overwrite: aws.Bool(true)}))("PutParameter over it")
 	one(c.ssm.PutParameter(ctx, &sdkssm.PutParameterInput{Name: aws.String("/aws/x"), Value: aws.String("y"),

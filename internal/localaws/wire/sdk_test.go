@@ -66,7 +66,8 @@ func TestImage(t *testing.T) {
 		LastLaunchedTime: aws.String("2026-11-25T07:00:00.000Z"),
 		SourceImageId:    aws.String("ami-source"), SourceImageRegion: aws.String("eu-north-1"),
 		BlockDeviceMappings: []ec2types.BlockDeviceMapping{{DeviceName: aws.String("/dev/sda1"), Ebs: &ec2types.EbsBlockDevice{
-			SnapshotId: aws.String("snap-1"), VolumeSize: aws.Int32(200), VolumeType: "gp3", Encrypted: aws.Bool(true), KmsKeyId: aws.String("key"),
+			SnapshotId: aws.String("snap-1"), VolumeSize: aws.Int32(200), VolumeType: "gp3", Encrypted: aws.Bool(true),
+			KmsKeyId:            aws.String("key"),
 			DeleteOnTermination: aws.Bool(true),
 		}}},
 	}}
@@ -104,7 +105,8 @@ func TestLife(t *testing.T) {
 	if len(found.Images) != 1 || len(found.Images[0].Tags) != 1 {
 		t.Errorf("by its tag is found %+v", found.Images)
 	}
-	shared := must(l.home.ec2.DescribeImageAttribute(ctx, &sdkec2.DescribeImageAttributeInput{ImageId: &id, Attribute: "launchPermission"}))(t)
+	shared := must(l.home.ec2.DescribeImageAttribute(ctx, &sdkec2.DescribeImageAttributeInput{ImageId: &id,
+		Attribute: "launchPermission"}))(t)
 	if got := shared.LaunchPermissions; len(got) != 1 || *got[0].UserId != "999999999999" {
 		t.Errorf("it is shared with %+v", got)
 	}

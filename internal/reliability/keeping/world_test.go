@@ -111,7 +111,8 @@ func (w *world) exported(after int) []ec2.Image {
 	var images []ec2.Image
 	for i, made := range w.appStream.Made(after) {
 		image := ec2.Image{
-			ID: made.ID, Name: made.Name, Description: made.Description, Region: made.Region, Tags: made.Tags, Created: made.Started, Ready: made.Ready,
+			ID: made.ID, Name: made.Name, Description: made.Description, Region: made.Region, Tags: made.Tags, Created: made.Started,
+			Ready:         made.Ready,
 			SourceImageID: "ami-0aaaaaaaaaaaaaaaa", SourceImageRegion: made.Region,
 		}
 		if made.Failed {
@@ -138,7 +139,8 @@ func (w *world) deploy() {
 	}
 	w.statements = nil
 	for _, s := range deployed.Keeper.Statements {
-		w.statements = append(w.statements, iam.Statement{Effect: s.Effect, Actions: s.Actions, Resources: s.Resources, Condition: s.Condition})
+		w.statements = append(w.statements, iam.Statement{Effect: s.Effect, Actions: s.Actions, Resources: s.Resources,
+			Condition: s.Condition})
 	}
 	environment := deployed.Keeper.Function.Environment
 	environment["AWS_REGION"] = home
@@ -251,8 +253,9 @@ func (w *world) sns(out http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(out, "<PublishResponse><PublishResult><MessageId>1</MessageId></PublishResult></PublishResponse>")
 		return
 	}
-	fmt.Fprintf(out, "<GetTopicAttributesResponse><GetTopicAttributesResult><Attributes><entry><key>SubscriptionsConfirmed</key><value>%d</value>"+
-		"</entry></Attributes></GetTopicAttributesResult></GetTopicAttributesResponse>", w.subscriptions)
+	fmt.Fprintf(out,
+		"<GetTopicAttributesResponse><GetTopicAttributesResult><Attributes><entry><key>SubscriptionsConfirmed</key><value>%d</value>"+
+			"</entry></Attributes></GetTopicAttributesResult></GetTopicAttributesResponse>", w.subscriptions)
 }
 
 // export makes an AMI of an image as the exporter does, once the image is there.

@@ -133,7 +133,8 @@ func (w *world) meddle(counted map[string]int) {
 		case 8: // a copy with all tags
 			if i := slices.IndexFunc(own, func(ec2.Image) bool { return true }); i >= 0 {
 				copied := own[w.rnd.IntN(len(own))]
-				w.ec2.PutImage(ec2.Image{Region: region, Name: copied.Name, Tags: copied.Tags, SourceImageID: copied.ID, SourceImageRegion: region})
+				w.ec2.PutImage(ec2.Image{Region: region, Name: copied.Name, Tags: copied.Tags, SourceImageID: copied.ID,
+					SourceImageRegion: region})
 			}
 		case 9:
 			for _, image := range w.ec2.Images(region) {
@@ -147,7 +148,8 @@ func (w *world) meddle(counted map[string]int) {
 		case 11:
 			w.ssm.Put(region, ssm.Parameter{Name: "/amis/office", Value: "ami-0123456789abcdef0"})
 		case 12:
-			w.parameters["Keep"] = []string{"last=1", "last=3,weekly=4", "last=2,within=9", "last=2,daily=3,weekly=2,monthly=2"}[w.rnd.IntN(4)]
+			w.parameters["Keep"] = []string{"last=1", "last=3,weekly=4", "last=2,within=9",
+				"last=2,daily=3,weekly=2,monthly=2"}[w.rnd.IntN(4)]
 			w.parameters["KeepMode"] = []string{"ON", "ON", "ON", "ON", "PLAN"}[w.rnd.IntN(5)]
 			w.deploy()
 		case 13:
@@ -281,7 +283,8 @@ func (w *world) checkChange(counted map[string]int, region string, all map[strin
 		due, err := time.Parse(time.RFC3339, at)
 		if err != nil || !strings.HasPrefix(id, before.ID+"/") || w.now.Before(due) || !w.now.Before(due.Add(3*day)) ||
 			!due.Equal(before.DeprecationTime) {
-			w.t.Errorf("%s is deregistered with the mark %q and the deprecation %s", before.ID, before.Tags[tags.RetireAt], before.DeprecationTime)
+			w.t.Errorf("%s is deregistered with the mark %q and the deprecation %s", before.ID, before.Tags[tags.RetireAt],
+				before.DeprecationTime)
 		}
 		if told := w.toldAt(notify.AMIsRetiring, before.ID); due.Sub(told) < time.Duration(w.settings.GraceDays)*day {
 			w.t.Errorf("%s is deregistered, told was %s", before.ID, told)

@@ -56,7 +56,8 @@ var Samples = []Sample{
 	queued("sqs-request.json", "2e1424d4-f796-459a-8184-9c92662be6da",
 		`"request":{"ask":{},"only":["win2022-base-7","win2022-cad-3"]}`),
 	queued("sqs-watch.json", "059f36b4-87a3-44ab-83d2-661975830a7d",
-		`"watch":{"taskId":"3f0c2f0e-8a55-4c1c-9f0e-0d3c5b0c7a11","imageArn":"arn:aws:appstream:eu-west-1:123456789012:image/win2022-base-7",`+
+		`"watch":{"taskId":"3f0c2f0e-8a55-4c1c-9f0e-0d3c5b0c7a11",`+
+			`"imageArn":"arn:aws:appstream:eu-west-1:123456789012:image/win2022-base-7",`+
 			`"amiName":"win2022-base-7-20261120T101500Z","imageName":"win2022-base-7","created":"2026-11-23T02:00:03Z"}`),
 }
 
@@ -90,7 +91,8 @@ func request(file string, spec trigger.Spec) Sample {
 func queued(file, messageID, work string) Sample {
 	return Sample{File: file, Input: trigger.Input{Batch: []trigger.Record{{
 		MessageID: messageID, ReceiptHandle: "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a", Receives: 3,
-		Body: `{"trigger":{"type":"schedule","id":"arn:aws:scheduler:eu-west-1:123456789012:schedule/default/nightly@2026-11-23T02:00:00Z",` +
+		Body: `{"trigger":{"type":"schedule",` +
+			`"id":"arn:aws:scheduler:eu-west-1:123456789012:schedule/default/nightly@2026-11-23T02:00:00Z",` +
 			`"time":"2026-11-23T02:00:00Z"},"since":"2026-11-23T02:00:03Z","deadline":"2036-11-23T02:00:03Z",` + work + `}`,
 	}}}}
 }
