@@ -68,7 +68,10 @@ func (k keeping) show(s terminal.Screen) {
 		for family, amis := range families(region.AMIs) {
 			s.Section(family+" in "+region.Region, rowsOf(s, amis), "no AMI", nil)
 		}
-		if len(region.AMIs) == 0 {
+		switch {
+		case region.More > 0:
+			s.Line("And %d more in %s, which the keeper's log names and nothing below counts.", region.More, region.Region)
+		case len(region.AMIs) == 0:
 			s.Line("No AMI in %s.", region.Region)
 		}
 	}

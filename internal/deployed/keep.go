@@ -25,6 +25,7 @@ type KeepingRegion struct {
 	Region string   `json:"region"`
 	Unread []string `json:"unread"` // why nothing is retired here
 	AMIs   []AMI    `json:"amis"`
+	More   int      `json:"more"` // AMIs that have no room in the reply, and are named in the keeper's log
 }
 
 // AMI is the fate of one AMI: keep, retire, retiring, due or left.

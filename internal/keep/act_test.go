@@ -703,3 +703,19 @@ func TestDryRun(t *testing.T) {
 		}
 	}
 }
+
+// The reply of a plan of any size is one that Lambda carries, and a pass that acts answers with numbers.
+func TestReplySize(t *testing.T) {
+	long := &keep.Decision{AMI: nightAMI(home, 0), Fate: keep.FateLeft, Reason: strings.Repeat("r", 200), ImageName: strings.Repeat("i", 101)}
+	long.AMI.Name, long.Family.Name = strings.Repeat("n", 128), strings.Repeat("f", 101)
+	plan := keep.Plan{Regions: []*keep.RegionPlan{{Region: home, Decisions: slices.Repeat([]*keep.Decision{long}, 7_500)}}}
+	c, _ := estate()
+	reply := keep.NewReply(c, plan, true)
+	encoded, err := json.Marshal(reply)
+	if err != nil || len(encoded) > 6_000_000 || reply.Regions[0].More != 500 || reply.Regions[0].Fates[keep.FateLeft] != 7_500 {
+		t.Errorf("%d bytes, %d more, %v", len(encoded), reply.Regions[0].More, err)
+	}
+	if acted := keep.NewReply(c, plan, false); len(acted.Regions[0].AMIs) > 0 || acted.Regions[0].Fates[keep.FateLeft] != 7_500 {
+		t.Errorf("a pass that acts answers with %d AMIs", len(acted.Regions[0].AMIs))
+	}
+}

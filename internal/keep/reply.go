@@ -2,7 +2,12 @@ package keep
 
 import "time"
 
-// Reply is what an invocation answers: the fate of every AMI, with its reason. Of a pass that acts it is what was planned.
+// mostAMIs of a plan are told: with the longest names they stay below the 6 MB that Lambda carries. The log names all.
+// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+const mostAMIs = 7_000
+
+// Reply is what an invocation answers: of a dry run the fate of every AMI, with its reason, and of a pass that acts how many AMIs
+// have which fate.
 type Reply struct {
 	DryRun  bool          `json:"dryRun"`
 	Mode    string        `json:"mode"` // of retirement: PLAN or ON
@@ -12,9 +17,11 @@ type Reply struct {
 
 // RegionReply is one Region's part of it.
 type RegionReply struct {
-	Region string     `json:"region"`
-	Unread []string   `json:"unread,omitempty"` // why nothing is retired here
-	AMIs   []AMIReply `json:"amis"`
+	Region string       `json:"region"`
+	Unread []string     `json:"unread,omitempty"` // why nothing is retired here
+	Fates  map[Fate]int `json:"fates"`
+	AMIs   []AMIReply   `json:"amis,omitempty"` // in a dry run
+	More   int          `json:"more,omitempty"` // AMIs that have no room in the reply
 }
 
 // AMIReply is the fate of one AMI.
@@ -37,9 +44,18 @@ func NewReply(c Config, plan Plan, dryRun bool) Reply {
 	if c.On {
 		reply.Mode = "ON"
 	}
+	told := 0
 	for _, region := range plan.Regions {
-		r := RegionReply{Region: region.Region, Unread: region.Unread, AMIs: []AMIReply{}}
+		r := RegionReply{Region: region.Region, Unread: region.Unread, Fates: map[Fate]int{}}
 		for _, d := range region.Decisions {
+			r.Fates[d.Fate]++
+			if !dryRun {
+				continue
+			}
+			if told++; told > mostAMIs {
+				r.More++
+				continue
+			}
 			ami := AMIReply{
 				ID: d.AMI.ID, Name: d.AMI.Name, Family: d.Family.Name, ImageName: d.ImageName, ExportedAt: d.ExportedAt,
 				Fate: d.Fate, Reason: d.Reason, RetireAt: d.RetireAt, Obstacles: d.Obstacles,
