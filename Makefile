@@ -191,6 +191,10 @@ keep: build/exporter ## Show what becomes of each AMI that was exported, in each
 replay: build/exporter ## Send the triggers in the failed-events queue to the function again
 	@$(exporter) replay
 
+.PHONY: restore
+restore: build/exporter ## Try whether AppStream would import AMI=<id> as the image NAME=<name>, ask, and import it
+	@$(exporter) -ami "$$AMI" -name "$$NAME" $(if $(ROLE),-role "$$ROLE") $(if $(YES),-yes) restore
+
 # A program of its own: EC2's client alone takes longer to compile than all of the above.
 build/doctor: go.mod go.sum $(wildcard cmd/doctor/*.go internal/*/*.go)
 	@$(if $(wildcard $@),,echo "Building the doctor, this once: it speaks with fifteen services, so some three minutes on two cores.")

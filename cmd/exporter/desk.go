@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -28,9 +27,9 @@ type desk struct {
 	now        func() time.Time
 }
 
-// newDesk finds the stack and makes the clients.
-func newDesk(ctx context.Context, cfg aws.Config, stackName string, now func() time.Time) (desk, error) {
-	d := desk{
+// newDesk makes the clients. Most commands are about a stack, which whoever calls it has to find.
+func newDesk(cfg aws.Config, now func() time.Time) desk {
+	return desk{
 		stacks:     cloudformation.NewFromConfig(cfg),
 		appStream:  appstream.NewFromConfig(cfg),
 		queues:     sqs.NewFromConfig(cfg),
@@ -39,7 +38,4 @@ func newDesk(ctx context.Context, cfg aws.Config, stackName string, now func() t
 		functions:  lambda.NewFromConfig(cfg),
 		now:        now,
 	}
-	var err error
-	d.stack, err = terminal.FindStack(ctx, d.stacks, stackName, cfg.Region)
-	return d, err
 }

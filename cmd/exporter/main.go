@@ -1,5 +1,5 @@
 // Command exporter shows and starts exports of a deployed stack, from a terminal: `make plan`, `make export`, `make status`,
-// `make replay` and `make keep` run it. It calls AWS with the credentials of whoever sits there and is never deployed itself.
+// `make replay`, `make keep` and `make restore` run it. It calls AWS with the credentials of whoever sits there and is never deployed itself.
 package main
 
 import (
@@ -25,7 +25,7 @@ func main() {
 	os.Exit(terminal.Exit(os.Stderr, "exporter", run(ctx, os.Args[1:], os.Stdin, os.Stdout, time.Now)))
 }
 
-const usage = `usage: exporter [flags] plan|export|night|status|replay|keep [flags]
+const usage = `usage: exporter [flags] plan|export|night|status|replay|keep|restore [flags]
 
   plan    what a run would do now with the images that the stack selects, or with -images; nothing is started
   export  start the export of -image; with -follow show how it goes on until it ends
@@ -33,6 +33,7 @@ const usage = `usage: exporter [flags] plan|export|night|status|replay|keep [fla
   status  what runs, what has ended, what waits; with -watch again and again
   replay  send the triggers in the failed-events queue to the function again
   keep    what becomes of each AMI that was exported, and why; nothing is changed
+  restore try whether AppStream would import -ami as the image -name, and import it if that is agreed to
 
 It ends with 0 if all is well, 1 if it has failed itself, and 2 if it has found something that needs a person.
 
@@ -45,6 +46,9 @@ type options struct {
 	images  string
 	image   string
 	amiName string
+	ami     string
+	name    string
+	role    string
 	follow  bool
 	watch   bool
 	yes     bool
@@ -62,9 +66,12 @@ func parse(args []string) (command string, o options, err error) {
 	flags.StringVar(&o.images, "images", "", "plan: image `names` and patterns, separated by commas; a leading ! excludes")
 	flags.StringVar(&o.image, "image", "", "export: the `name` of the image")
 	flags.StringVar(&o.amiName, "ami-name", "", "export: the `name` of the AMI, where it is not to be the stack's choice")
+	flags.StringVar(&o.ami, "ami", "", "restore: the `id` of the AMI")
+	flags.StringVar(&o.name, "name", "", "restore: the `name` of the image that is to be made")
+	flags.StringVar(&o.role, "role", "", "restore: the `ARN` of the role to import with, where it is not that of examples/restore")
 	flags.BoolVar(&o.follow, "follow", false, "export: show how it goes on until it ends")
 	flags.BoolVar(&o.watch, "watch", false, "status: show it again and again")
-	flags.BoolVar(&o.yes, "yes", false, "night: start it without a question")
+	flags.BoolVar(&o.yes, "yes", false, "night and restore: begin without a question")
 	flags.BoolVar(&o.json, "json", false, "write JSON for programs")
 	if err := flags.Parse(args); err != nil {
 		return "", o, flag.ErrHelp // flags has said why
@@ -79,6 +86,8 @@ func parse(args []string) (command string, o options, err error) {
 	case flags.NArg() > 0 || commands[command] == nil:
 		flags.Usage()
 		return "", o, flag.ErrHelp
+	case command == "restore" && (o.ami == "" || o.name == ""):
+		return "", o, errors.New("which AMI, as which image? Say so with AMI=<its id> NAME=<a name that no image has>; docs/RESTORE.md explains")
 	case command == "export" && o.image == "":
 		return "", o, errors.New("which image? Say so with IMAGE=<its name>; `make plan` lists the images")
 	}
@@ -109,6 +118,9 @@ var commands = map[string]func(ctx context.Context, d desk, o options, agreed fu
 	"replay": func(ctx context.Context, d desk, _ options, _ func(string) bool) (report, error) {
 		return d.replay(ctx)
 	},
+	"restore": func(ctx context.Context, d desk, o options, agreed func(string) bool) (report, error) {
+		return d.restore(ctx, o, agreed)
+	},
 	"keep": func(ctx context.Context, d desk, _ options, _ func(string) bool) (report, error) {
 		return d.keep(ctx)
 	},
@@ -123,9 +135,11 @@ func run(ctx context.Context, args []string, in io.Reader, w io.Writer, now func
 	if err != nil {
 		return err
 	}
-	d, err := newDesk(ctx, cfg, o.target.Stack, now)
-	if err != nil {
-		return err
+	d := newDesk(cfg, now)
+	if command != "restore" { // which needs none
+		if d.stack, err = terminal.FindStack(ctx, d.stacks, o.target.Stack, cfg.Region); err != nil {
+			return err
+		}
 	}
 	d.screen = terminal.NewScreen(io.Discard)
 	if !o.json {

@@ -8,9 +8,6 @@ import (
 	"appstream-ami-exporter/internal/localaws/awsreply"
 )
 
-// importDuration is how long an import takes: AppStream's guide says 30 to 60 minutes.
-const importDuration = 45 * time.Minute
-
 type importInput struct {
 	Name        *string
 	SourceAmiId *string
@@ -64,7 +61,7 @@ func (s *Server) createImportedImage(now time.Time, input importInput) (importOu
 	}
 	image := Image{
 		Name: *input.Name, State: types.ImageStateImporting, Tags: input.Tags,
-		Becomes: []StateChange{{After: importDuration, State: types.ImageStateAvailable}},
+		Becomes: []StateChange{{After: s.options.ImportDuration, State: types.ImageStateAvailable}},
 	}
 	if input.Description != nil {
 		image.Description = *input.Description

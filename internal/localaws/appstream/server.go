@@ -59,6 +59,8 @@ type Options struct {
 
 	// Importable tells of an AMI whether it is there, and what speaks against importing it, "" for nothing. None is there by default.
 	Importable func(amiID string) (found bool, obstacle string)
+	// ImportDuration is how long an import takes, 45 minutes by default: AppStream's guide says 30 to 60.
+	ImportDuration time.Duration
 	// Authorize is asked about each call before anything is done. None allows everything.
 	Authorize func(iam.Request) bool
 }
@@ -99,6 +101,9 @@ func New(options Options) *Server {
 	}
 	if options.TwinException == "" {
 		options.TwinException = "OperationNotPermittedException"
+	}
+	if options.ImportDuration == 0 {
+		options.ImportDuration = 45 * time.Minute
 	}
 	if options.Importable == nil {
 		options.Importable = func(string) (bool, string) { return false, "" }
