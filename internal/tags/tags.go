@@ -26,24 +26,24 @@ const (
 // On the AMI, for whoever manages it later: the stack that made it, as <stack name>@<Region>, when its image was made, and when
 // its export was asked for, both in RFC 3339. Its AMIName is there as well.
 const (
-	Stack        = Prefix + "stack"
-	ImageCreated = Prefix + "image-created"
-	ExportedAt   = Prefix + "exported-at"
+	Stack        = "appstream-ami-exporter:stack"
+	ImageCreated = "appstream-ami-exporter:image-created"
+	ExportedAt   = "appstream-ami-exporter:exported-at"
 )
 
 // On the AMI, by the keeper. The exporter leaves room for these and for Keep.
 const (
-	Complete     = Prefix + "complete"      // the AMI's own id, once it is known to be a finished export or copy
-	RetireAt     = Prefix + "retire-at"     // the mark: <when>/<the AMI's own id>/<print of what decided>
-	Retired      = Prefix + "retired"       // when its deregistration began
-	Told         = Prefix + "told"          // what was told of this AMI
-	SourceAMI    = Prefix + "source-ami"    // of a copy: what it is a copy of
-	SourceRegion = Prefix + "source-region" // of a copy: where that is
-	Copies       = Prefix + "copies"        // attempts to copy it, for each Region
+	Complete     = "appstream-ami-exporter:complete"      // the AMI's own id, once it is known to be a finished export or copy
+	RetireAt     = "appstream-ami-exporter:retire-at"     // the mark: <when>/<the AMI's own id>/<print of what decided>
+	Retired      = "appstream-ami-exporter:retired"       // when its deregistration began
+	Told         = "appstream-ami-exporter:told"          // what was told of this AMI
+	SourceAMI    = "appstream-ami-exporter:source-ami"    // of a copy: what it is a copy of
+	SourceRegion = "appstream-ami-exporter:source-region" // of a copy: where that is
+	Copies       = "appstream-ami-exporter:copies"        // attempts to copy it, for each Region
 )
 
 // Keep is what a person puts on an AMI, with any value, so that it is never retired.
-const Keep = Prefix + "keep"
+const Keep = "appstream-ami-exporter:keep"
 
 // Marker is the value of AMIName that stands for the name of an AMI: AMI names may hold parentheses, tag values may not.
 func Marker(amiName string) string { return Value(amiName) }

@@ -60,6 +60,12 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+func TestTagsAreSharedOut(t *testing.T) {
+	if sum := tags.Own + tags.Later + tags.MaxOthers; sum != tags.Max {
+		t.Errorf("%d of %d tags are shared out", sum, tags.Max)
+	}
+}
+
 func TestReserved(t *testing.T) {
 	for key, want := range map[string]bool{
 		"aws:x": true, "AWS:x": true, "Aws:": true, "appstream-ami-exporter:new": true, "appstream-ami-exporter:": true,

@@ -23,9 +23,9 @@ const (
 
 // How the tags of an AMI are shared out.
 const (
-	Own       = 7 // ours, when its export starts
-	Later     = 8 // left free for what is done with the AMI later: by the keeper, and Keep
-	MaxOthers = Max - Own - Later
+	Own       = 7  // ours, when its export starts
+	Later     = 8  // left free for what is done with the AMI later: by the keeper, and Keep
+	MaxOthers = 35 // what is left of Max
 )
 
 // quoted is how a refusal shows a key: in full if it is no longer than a key may be.
