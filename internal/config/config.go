@@ -71,8 +71,7 @@ func Variables() []Variable {
 	}
 }
 
-// longestDeadline keeps every piece of work within the 14 days that SQS keeps a message, and its receives
-// within the queue's 1,000.
+// longestDeadline keeps every piece of work well within the 14 days that SQS keeps a message.
 const longestDeadline = 168
 
 // FromEnvironment reads and checks the configuration. Its error lists every problem, each with the variable, its
