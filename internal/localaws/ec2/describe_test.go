@@ -71,6 +71,10 @@ func TestPages(t *testing.T) {
 		t.Errorf("in %d pages come %v, want %v in 3", pages, got, all)
 	}
 	wantIDs(t, a.listed(home), all...) // whoever wants no pages gets none
+	r := a.must(home, "DescribeImages", "Filter.1.Name=name", "Filter.1.Value.1=win-0", "Filter.1.Value.2=win-1", "MaxResults=1000")
+	if len(r.texts["nextToken"]) > 0 {
+		t.Error("a page that holds all that is left leads to another")
+	}
 }
 
 // TestLastLaunched has EC2 tell a launch a day late, and of one's own AMIs only.

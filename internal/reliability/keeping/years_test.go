@@ -113,7 +113,7 @@ func (w *world) meddle(counted map[string]int) {
 	}
 	edit := func(change func(*ec2.Image)) { w.ec2.EditImage(region, pick(), change) }
 	w.asSomebody(func() {
-		switch w.rnd.IntN(14) {
+		switch w.rnd.IntN(16) {
 		case 0:
 			edit(func(i *ec2.Image) { i.Tags = maps.Clone(i.Tags); i.Tags[tags.Keep] = "" })
 		case 1:
@@ -136,11 +136,13 @@ func (w *world) meddle(counted map[string]int) {
 				w.ec2.PutImage(ec2.Image{Region: region, Name: copied.Name, Tags: copied.Tags, SourceImageID: copied.ID,
 					SourceImageRegion: region})
 			}
-		case 9:
-			for _, image := range w.ec2.Images(region) {
-				if image.State == ec2.Deregistered && w.ec2.BringBack(region, image.ID) {
-					counted["brought back"]++
-					return
+		case 9, 14, 15: // more often, since it is only possible for some days
+			for _, region := range []string{home, abroad} {
+				for _, image := range w.ec2.Images(region) {
+					if image.State == ec2.Deregistered && w.ec2.BringBack(region, image.ID) {
+						counted["brought back"]++
+						return
+					}
 				}
 			}
 		case 10:
@@ -164,7 +166,8 @@ func (w *world) pass(counted map[string]int) {
 	failed := 0
 	if w.rnd.IntN(5) == 0 {
 		w.fault = func(service, action string) (string, bool) {
-			if service == "sns" || w.rnd.IntN(25) > 0 {
+			if w.rnd.IntN(25) > 0 {
+
 				return "", false
 			}
 			failed++
@@ -172,6 +175,15 @@ func (w *world) pass(counted map[string]int) {
 				return "RequestLimitExceeded", false
 			}
 			return "", true
+		}
+	}
+	if w.fault == nil && w.rnd.IntN(8) == 0 { // nothing can be told
+		w.fault = func(service, action string) (string, bool) {
+			if service != "sns" || action != "Publish" {
+				return "", false
+			}
+			failed++
+			return "InternalError", false
 		}
 	}
 	before, told := w.images(), len(w.told)
