@@ -25,7 +25,8 @@ const (
 // taskOf is GetExportImageTask's answer.
 func taskOf(id, state, more string) string {
 	return `{"ExportImageTask":{"TaskId":"` + id +
-		`","ImageArn":"arn:aws:appstream:eu-west-1:123456789012:image/win-1","AmiName":"x","CreatedDate":1795511520,"State":"` + state + `"` +
+		`","ImageArn":"arn:aws:appstream:eu-west-1:123456789012:image/win-1","AmiName":"x","CreatedDate":1795511520,"State":"` + state +
+		`"` +
 		more + `}}`
 }
 
@@ -47,7 +48,8 @@ func exported() map[string]string {
 			<kmsKeyId>arn:aws:kms:eu-west-1:123456789012:key/k</kmsKeyId><volumeSize>200</volumeSize></item></snapshotSet>`,
 		"kms:DescribeKey":  ill()["kms:DescribeKey"],
 		"kms:GetKeyPolicy": ill()["kms:GetKeyPolicy"],
-		"servicequotas:ListServiceQuotas": `{"Quotas":[{"QuotaCode":"L-60244546","QuotaName":"Concurrent image copies per destination Region",
+		"servicequotas:ListServiceQuotas": `{"Quotas":[{"QuotaCode":"L-60244546",
+			"QuotaName":"Concurrent image copies per destination Region",
 			"Value":2}]}`,
 		"cloudtrail:LookupEvents": `{"Events":[{"EventSource":"appstream.amazonaws.com",
 			"CloudTrailEvent":"{\"eventSource\":\"appstream.amazonaws.com\",\"serviceEventDetails\":{\"ImageState\":\"PENDING\"}}"},
@@ -59,7 +61,8 @@ func exported() map[string]string {
 func amiIn(state string) string {
 	return `<imagesSet><item><imageId>ami-0123456789abcdef0</imageId><imageState>` + state + `</imageState>
 			<sourceImageId>ami-0fedcba9876543210</sourceImageId><sourceImageRegion>eu-west-1</sourceImageRegion>
-		<tagSet><item><key>appstream-ami-exporter-doctor</key><value>x</value></item><item><key>Team</key><value>desktop</value></item></tagSet>
+		<tagSet><item><key>appstream-ami-exporter-doctor</key><value>x</value></item>
+			<item><key>Team</key><value>desktop</value></item></tagSet>
 		<blockDeviceMapping><item><deviceName>/dev/sda1</deviceName><ebs>
 		<snapshotId>snap-1</snapshotId></ebs></item></blockDeviceMapping></item></imagesSet>`
 }
@@ -305,7 +308,8 @@ func TestWaitingBrokenOff(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		has(t, screen, "No: it was pending, and not available as long as anybody looked.", "Encrypted with a customer's key", "deregister-image")
+		has(t, screen, "No: it was pending, and not available as long as anybody looked.", "Encrypted with a customer's key",
+			"deregister-image")
 	})
 	t.Run("for the second task", func(t *testing.T) {
 		answers, first := exported(), slowly()
@@ -341,7 +345,8 @@ func TestLookingFails(t *testing.T) {
 		times    int
 		survives bool
 	}{
-		"for minutes": {"InternalFailure", patience, true}, "for longer": {"InternalFailure", patience + 1, false}, "denied": {denied, 1, false},
+		"for minutes": {"InternalFailure", patience, true}, "for longer": {"InternalFailure", patience + 1, false},
+		"denied": {denied, 1, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var tr trial

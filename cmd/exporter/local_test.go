@@ -123,7 +123,8 @@ func TestPlanExportAndStatus(t *testing.T) {
 	if _, err := account.FireSchedule(time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the image is marked", func() bool { return account.AppStream.TagsOf("win2022-base-7")["appstream-ami-exporter:ami-id"] != "" })
+	await(t, "the image is marked",
+		func() bool { return account.AppStream.TagsOf("win2022-base-7")["appstream-ami-exporter:ami-id"] != "" })
 	await(t, "the status shows the night", func() bool {
 		screen, err = show(t, "status")
 		return err == nil
@@ -385,7 +386,8 @@ func TestNight(t *testing.T) {
 		t.Run(title, func(t *testing.T) {
 			account := local(t)
 			var out bytes.Buffer
-			if err := run(t.Context(), append([]string{"night"}, test.args...), strings.NewReader(test.answer), &out, time.Now); err != nil {
+			if err := run(t.Context(), append([]string{"night"}, test.args...), strings.NewReader(test.answer), &out,
+				time.Now); err != nil {
 				t.Fatal(err)
 			}
 			has(t, out.String(), test.says...)

@@ -1,5 +1,6 @@
 // Command exporter shows and starts exports of a deployed stack, from a terminal: `make plan`, `make export`, `make status`,
-// `make replay`, `make keep` and `make restore` run it. It calls AWS with the credentials of whoever sits there and is never deployed itself.
+// `make replay`, `make keep` and `make restore` run it. It calls AWS with the credentials of whoever sits there and is never
+// deployed itself.
 package main
 
 import (
@@ -87,7 +88,8 @@ func parse(args []string) (command string, o options, err error) {
 		flags.Usage()
 		return "", o, flag.ErrHelp
 	case command == "restore" && (o.ami == "" || o.name == ""):
-		return "", o, errors.New("which AMI, as which image? Say so with AMI=<its id> NAME=<a name that no image has>; docs/RESTORE.md explains")
+		return "", o, errors.New("which AMI, as which image? Say so with AMI=<its id> NAME=<a name that no image has>; " +
+			"docs/RESTORE.md explains")
 	case command == "export" && o.image == "":
 		return "", o, errors.New("which image? Say so with IMAGE=<its name>; `make plan` lists the images")
 	}

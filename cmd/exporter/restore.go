@@ -98,7 +98,8 @@ func (d desk) importRole(ctx context.Context) (string, error) {
 
 // importAdvice says what to do about what AppStream answers to an import.
 var importAdvice = map[string]string{
-	"IncompatibleImageException":     "The AMI breaks a rule of AppStream's, which docs/RESTORE.md has. An encrypted one can never be imported.",
+	"IncompatibleImageException": "The AMI breaks a rule of AppStream's, which docs/RESTORE.md has. An encrypted one can never be " +
+		"imported.",
 	"InvalidRoleException":           "AppStream cannot use the role; examples/restore makes one that it can.",
 	"ResourceAlreadyExistsException": "There is an image of that name. Choose another: NAME=<its name>.",
 	"ResourceNotFoundException":      "Is the AMI in this Region? REGION=<its name> chooses another; docs/RESTORE.md says how to copy it.",

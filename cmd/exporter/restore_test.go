@@ -29,7 +29,8 @@ func TestRestore(t *testing.T) {
 	}
 	for name, value := range map[string]string{
 		"AWS_ENDPOINT_URL": endpoint.URL(), "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
-		"AWS_EC2_METADATA_DISABLED": "true", "AWS_PROFILE": "", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "eu-west-1",
+		"AWS_EC2_METADATA_DISABLED": "true", "AWS_PROFILE": "", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x",
+		"AWS_REGION": "eu-west-1",
 	} {
 		t.Setenv(name, value)
 	}
@@ -49,8 +50,10 @@ func TestRestore(t *testing.T) {
 		{"no role", []string{"-ami", "ami-0123456789abcdef0", "-name", "back"}, "Deploy examples/restore"},
 		{"encrypted", []string{"-ami", "ami-0123456789abcdef1", "-name", "back", "-role", role}, "An encrypted one can never be imported."},
 		{"elsewhere", []string{"-ami", "ami-1", "-name", "back", "-role", role}, "REGION=<its name> chooses another"},
-		{"a name that is taken", []string{"-ami", "ami-0123456789abcdef0", "-name", "win2022-base-7", "-role", role}, "Choose another: NAME="},
-		{"a role of another account", []string{"-ami", "ami-0123456789abcdef0", "-name", "back", "-role", "arn:aws:iam::999999999999:role/x"},
+		{"a name that is taken", []string{"-ami", "ami-0123456789abcdef0", "-name", "win2022-base-7", "-role", role},
+			"Choose another: NAME="},
+		{"a role of another account", []string{"-ami", "ami-0123456789abcdef0", "-name", "back", "-role",
+			"arn:aws:iam::999999999999:role/x"},
 			"examples/restore makes one"},
 	} {
 		if screen, err := restore("y\n", test.args...); err == nil || !strings.Contains(err.Error(), test.want) {

@@ -167,7 +167,8 @@ func TestImageWithoutARN(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			appStream := &fake{images: []types.Image{
 				{Name: aws.String("lost"), Arn: arn, State: types.ImageStateAvailable, CreatedTime: aws.Time(created)},
-				{Name: aws.String("other"), Arn: aws.String("arn:aws:appstream:eu-west-1:999999999999:image/other"), State: types.ImageStateAvailable},
+				{Name: aws.String("other"), Arn: aws.String("arn:aws:appstream:eu-west-1:999999999999:image/other"),
+					State: types.ImageStateAvailable},
 			}}
 			exporter := appStream.exporter()
 			var mutex sync.Mutex

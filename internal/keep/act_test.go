@@ -706,7 +706,8 @@ func TestDryRun(t *testing.T) {
 
 // The reply of a plan of any size is one that Lambda carries, and a pass that acts answers with numbers.
 func TestReplySize(t *testing.T) {
-	long := &keep.Decision{AMI: nightAMI(home, 0), Fate: keep.FateLeft, Reason: strings.Repeat("r", 200), ImageName: strings.Repeat("i", 101)}
+	long := &keep.Decision{AMI: nightAMI(home, 0), Fate: keep.FateLeft, Reason: strings.Repeat("r", 200),
+		ImageName: strings.Repeat("i", 101)}
 	long.AMI.Name, long.Family.Name = strings.Repeat("n", 128), strings.Repeat("f", 101)
 	plan := keep.Plan{Regions: []*keep.RegionPlan{{Region: home, Decisions: slices.Repeat([]*keep.Decision{long}, 7_500)}}}
 	c, _ := estate()

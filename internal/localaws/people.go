@@ -30,7 +30,8 @@ func (a *Account) playOperator(deployed *template.Template, physical template.Ph
 	}
 	stack := operator.Stack{
 		Name: summary.Name, ID: summary.ID, Status: "CREATE_COMPLETE", Created: time.Now(), Account: template.AccountID,
-		Parameters: summary.Parameters, Outputs: summary.Outputs, Resources: map[string]operator.Resource{}, LogGroup: a.Stack.Function.LogGroup,
+		Parameters: summary.Parameters, Outputs: summary.Outputs, Resources: map[string]operator.Resource{},
+		LogGroup: a.Stack.Function.LogGroup,
 	}
 	for id, made := range summary.Resources {
 		resource := operator.Resource{Type: made.Type, PhysicalID: made.PhysicalID}
@@ -121,8 +122,10 @@ func (a *Account) putEvents(w http.ResponseWriter, r *http.Request) {
 	for _, put := range input.Entries {
 		id := uuid.NewString()
 		event, err := json.Marshal(map[string]any{
-			"version": "0", "id": id, "source": put.Source, "detail-type": put.DetailType, "account": template.AccountID, "region": template.Region,
-			"time": time.Now().UTC().Format(time.RFC3339), "resources": put.Resources, "detail": json.RawMessage(cmp.Or(put.Detail, "{}")),
+			"version": "0", "id": id, "source": put.Source, "detail-type": put.DetailType, "account": template.AccountID,
+			"region": template.Region,
+			"time":   time.Now().UTC().Format(time.RFC3339), "resources": put.Resources, "detail": json.RawMessage(cmp.Or(put.Detail,
+				"{}")),
 		})
 		if err == nil {
 			_, err = a.PutEvent(event)

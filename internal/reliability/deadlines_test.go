@@ -40,29 +40,38 @@ func TestGivenUp(t *testing.T) {
 		receives  string // MAX_RECEIVE_COUNT, where that ends it instead of the deadline
 		imageName string
 	}{
-		{name: "image never available", begin: neverReady, parts: []string{"win-1", "6h", "the image is PENDING"}, hint: "request the image by name"},
-		{name: "task never ends", begin: neverEnding, parts: []string{"win-1", "6h", "EXPORTING"}, hint: "aws appstream get-export-image-task"},
+		{name: "image never available", begin: neverReady, parts: []string{"win-1", "6h", "the image is PENDING"},
+			hint: "request the image by name"},
+		{name: "task never ends", begin: neverEnding, parts: []string{"win-1", "6h", "EXPORTING"},
+			hint: "aws appstream get-export-image-task"},
 		{
 			name: "limit always reached", parts: []string{"win-1", "6h", "LimitExceededException"}, hint: "request the image by name",
 			begin: func(w *world) { w.appStream.PutImage(appstream.Image{Name: "win-1"}); w.fireSchedule(time.Now()) },
 			late:  40 * time.Minute, // for the next night's run, which would carry it
-			fault: onAction("CreateExportImageTask", gateway.Effect{Kind: gateway.Refuse, Code: "LimitExceededException", Message: "The limit is exceeded."}),
+			fault: onAction("CreateExportImageTask", gateway.Effect{Kind: gateway.Refuse, Code: "LimitExceededException",
+				Message: "The limit is exceeded."}),
 		},
 		{
-			name: "task cannot be seen", begin: neverEnding, parts: []string{"win-1", "6h", "does not tell how the task stands"}, hint: "get-export-image-task",
-			fault: onAction("GetExportImageTask", gateway.Effect{Kind: gateway.Refuse, Status: http.StatusInternalServerError, Code: "InternalFailure", Message: "No."}), late: 40 * time.Minute,
+			name: "task cannot be seen", begin: neverEnding, parts: []string{"win-1", "6h", "does not tell how the task stands"},
+			hint: "get-export-image-task",
+			fault: onAction("GetExportImageTask", gateway.Effect{Kind: gateway.Refuse, Status: http.StatusInternalServerError,
+				Code: "InternalFailure", Message: "No."}), late: 40 * time.Minute,
 		},
 		{
-			name: "AppStream cannot be read by an event", begin: neverReady, parts: []string{"win-1", "6h", "ListExportImageTasks"}, hint: "request the image by name",
+			name: "AppStream cannot be read by an event", begin: neverReady, parts: []string{"win-1", "6h", "ListExportImageTasks"},
+			hint:  "request the image by name",
 			fault: onAction("ListExportImageTasks", gateway.Effect{Kind: gateway.ResetBefore}), late: 40 * time.Minute,
 		},
 		{
-			name: "AppStream cannot be read by a sweep", parts: []string{"all selected images", "6h", "DescribeImages"}, hint: "a nightly run", late: 40 * time.Minute, imageName: "*",
+			name: "AppStream cannot be read by a sweep", parts: []string{"all selected images", "6h", "DescribeImages"},
+			hint: "a nightly run", late: 40 * time.Minute, imageName: "*",
 			begin: func(w *world) { w.fireSchedule(time.Now()) },
 			fault: onAction("DescribeImages", gateway.Effect{Kind: gateway.Refuse, Code: "ThrottlingException", Message: "Rate exceeded"}),
 		},
-		{name: "last receive of a request", begin: neverReady, parts: []string{"win-1", "PENDING"}, hint: "request the image by name", receives: "10"},
-		{name: "last receive of a watch", begin: neverEnding, parts: []string{"win-1", "EXPORTING"}, hint: "get-export-image-task", receives: "10"},
+		{name: "last receive of a request", begin: neverReady, parts: []string{"win-1", "PENDING"}, hint: "request the image by name",
+			receives: "10"},
+		{name: "last receive of a watch", begin: neverEnding, parts: []string{"win-1", "EXPORTING"}, hint: "get-export-image-task",
+			receives: "10"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			options := worldOptions{parameters: sixHours, fault: test.fault}
@@ -94,7 +103,8 @@ func TestGivenUp(t *testing.T) {
 				if d.Error == nil || !strings.Contains(d.Error.Hint, test.hint) {
 					t.Errorf("the error is %+v, want a hint with %q", d.Error, test.hint)
 				}
-				if after := told[0].at.Sub(begun); test.receives == "" && (after < 6*time.Hour+test.late || after > 6*time.Hour+test.late+20*time.Minute) {
+				if after := told[0].at.Sub(begun); test.receives == "" &&
+					(after < 6*time.Hour+test.late || after > 6*time.Hour+test.late+20*time.Minute) {
 					t.Errorf("it was given up after %s, want within a look of 6h and %s", after, test.late)
 				}
 				checkNothingLeft(t, w)

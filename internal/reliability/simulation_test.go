@@ -65,7 +65,8 @@ func TestSimulation(t *testing.T) {
 			})
 		}
 	})
-	t.Logf("%d nights in %s: %d images, %d export tasks, %d calls, %d faults, %d of them kills, %d duplicate triggers, %d triggers put aside and sent again",
+	t.Logf("%d nights in %s: %d images, %d export tasks, %d calls, %d faults, %d of them kills, %d duplicate triggers, %d triggers put "+
+		"aside and sent again",
 		totals.nights.Load(), time.Since(begun).Round(time.Second), totals.images.Load(), totals.tasks.Load(), totals.calls.Load(),
 		totals.faults.Load(), totals.kills.Load(), totals.duplicates.Load(), totals.putAside.Load())
 }
@@ -79,7 +80,8 @@ func TestSimulationRepeats(t *testing.T) {
 		simulate(t, seed, &second)
 		if !bytes.Equal(first.Bytes(), second.Bytes()) {
 			at := difference(first.Bytes(), second.Bytes())
-			t.Errorf("seed %d goes two ways:\n%s\n---\n%s", seed, first.Bytes()[max(0, at-500):min(first.Len(), at+500)], second.Bytes()[max(0, at-500):min(second.Len(), at+500)])
+			t.Errorf("seed %d goes two ways:\n%s\n---\n%s", seed, first.Bytes()[max(0, at-500):min(first.Len(), at+500)],
+				second.Bytes()[max(0, at-500):min(second.Len(), at+500)])
 		}
 		if first.Len() < 10_000 {
 			t.Errorf("the trace of seed %d has %d bytes only", seed, first.Len())
@@ -145,7 +147,8 @@ func newSimulation(t *testing.T, seed uint64, trace io.Writer) *simulation {
 	if s.byDate = s.chance(0.3); s.byDate {
 		parameters["AmiNameTemplate"] = "{image}-{date}"
 	}
-	exceptions := []string{"OperationNotPermittedException", "ResourceNotAvailableException", "ConcurrentModificationException", "ValidationException", "ResourceAlreadyExistsException"}
+	exceptions := []string{"OperationNotPermittedException", "ResourceNotAvailableException", "ConcurrentModificationException",
+		"ValidationException", "ResourceAlreadyExistsException"}
 	options := worldOptions{
 		parameters: parameters, seed: seed, fault: s.fault, observe: s.observe, told: s.told,
 		appStream: appstream.Options{
@@ -241,7 +244,8 @@ func (s *simulation) newImage(events bool) {
 	name := fmt.Sprintf("%s-%d", []string{"prod", "prod", "prod", "prod", "prod-skip", "test"}[s.IntN(6)], s.perName)
 	image := appstream.Image{Name: name, Tags: map[string]string{"Team": "Desktop"}}
 	ready := s.between(time.Minute, 40*time.Minute)
-	begins := []types.ImageState{types.ImageStatePending, types.ImageStateCopying, types.ImageStateImporting, types.ImageStateValidating, "BAKING"}
+	begins := []types.ImageState{types.ImageStatePending, types.ImageStateCopying, types.ImageStateImporting, types.ImageStateValidating,
+		"BAKING"}
 	if events {
 		image.State = begins[s.IntN(len(begins))]
 		becomes := types.ImageStateAvailable
@@ -282,7 +286,8 @@ func (s *simulation) plan(name string) {
 		outcome := appstream.Outcome{After: s.between(30*time.Second, 20*time.Minute)}
 		switch chance := s.Float64(); {
 		case chance < 0.12:
-			outcome.End, outcome.Errors = types.ExportImageTaskStateFailed, []appstream.TaskError{{Code: "InternalError", Message: "It failed."}}
+			outcome.End, outcome.Errors = types.ExportImageTaskStateFailed,
+				[]appstream.TaskError{{Code: "InternalError", Message: "It failed."}}
 		case chance < 0.15:
 			outcome.End = types.ExportImageTaskStateTimedOut
 		case chance < 0.16:

@@ -198,7 +198,9 @@ func (w *world) answer(a *awaited) *httptest.ResponseRecorder {
 			return refused(a.request, failure)
 		}
 		recorder.Header().Set("Content-Type", "text/xml")
-		fmt.Fprintf(recorder, `<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>%d</MessageId></PublishResult></PublishResponse>`, len(w.mailbox))
+		fmt.Fprintf(recorder,
+			`<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/">`+
+				`<PublishResult><MessageId>%d</MessageId></PublishResult></PublishResponse>`, len(w.mailbox))
 	}
 	return recorder
 }
@@ -262,7 +264,8 @@ func inOrder(body []byte) []byte {
 func effectName(e gateway.Effect) string {
 	names := map[gateway.EffectKind]string{
 		gateway.Pass: "ok", gateway.Refuse: "refused " + e.Code, gateway.ResetBefore: "reset before", gateway.ResetAfter: "reply lost",
-		gateway.HangBefore: "hangs before", gateway.HangAfter: "hangs after", gateway.KillBefore: "killed before", gateway.KillAfter: "killed after",
+		gateway.HangBefore: "hangs before", gateway.HangAfter: "hangs after", gateway.KillBefore: "killed before",
+		gateway.KillAfter: "killed after",
 	}
 	return names[e.Kind]
 }

@@ -30,7 +30,8 @@ type truth struct {
 
 func newTruth(s *simulation) truth {
 	return truth{
-		s: s, births: map[string][]time.Time{}, asked: map[string]bool{}, refused: map[string]bool{}, givenUp: map[string]bool{}, made: map[string]int{},
+		s: s, births: map[string][]time.Time{}, asked: map[string]bool{}, refused: map[string]bool{}, givenUp: map[string]bool{},
+		made:  map[string]int{},
 		tried: map[*process]map[string]int{}, told: map[string]map[notify.Type]int{}, duplicates: map[string]bool{},
 	}
 }
@@ -68,7 +69,8 @@ func (s *simulation) checkStart(a *awaited) {
 		s.t.Errorf("CreateExportImageTask: %v", err)
 	}
 	if input.TagSpecifications["appstream-ami-exporter:trigger"] != "request" && !selected(image) || !selected(image) && !s.asked[image] {
-		s.t.Errorf("an export of %s is started by a %s, which is not selected", image, input.TagSpecifications["appstream-ami-exporter:trigger"])
+		s.t.Errorf("an export of %s is started by a %s, which is not selected", image,
+			input.TagSpecifications["appstream-ami-exporter:trigger"])
 	}
 	if s.tried[a.process] == nil {
 		s.tried[a.process] = map[string]int{}
@@ -183,7 +185,8 @@ func (s *simulation) told(p publication) {
 // liveTwin is another task for the same image and AMI name that runs or has completed.
 func (s *simulation) liveTwin(of appstream.Task) string {
 	for _, task := range s.appStream.Tasks() {
-		if task.TaskID != of.TaskID && task.AMIName == of.AMIName && task.ImageName == of.ImageName && !failed(task.State) && !task.Forgotten {
+		if task.TaskID != of.TaskID && task.AMIName == of.AMIName && task.ImageName == of.ImageName && !failed(task.State) &&
+			!task.Forgotten {
 			return task.TaskID
 		}
 	}
@@ -207,7 +210,8 @@ func (s *simulation) allTold() bool {
 		if told[notify.ExportCompleted]+told[notify.ExportFailed] == 0 {
 			return false
 		}
-		if tags := s.appStream.TagsOf(task.ImageName); tags != nil && task.State == types.ExportImageTaskStateCompleted && tags["appstream-ami-exporter:ami-name"] == "" {
+		if tags := s.appStream.TagsOf(task.ImageName); tags != nil && task.State == types.ExportImageTaskStateCompleted &&
+			tags["appstream-ami-exporter:ami-name"] == "" {
 			return false
 		}
 	}

@@ -55,7 +55,8 @@ func TestNoKeeperByDefault(t *testing.T) {
 }
 
 var keeperParameters = []string{
-	"Keep", "KeepMode", "Families", "GraceDays", "UnusedDays", "RetireAtMost", "UndoDays", "CopyRegions", "CopyKmsKeys", "LatestAmiParameter",
+	"Keep", "KeepMode", "Families", "GraceDays", "UnusedDays", "RetireAtMost", "UndoDays", "CopyRegions", "CopyKmsKeys",
+	"LatestAmiParameter",
 }
 
 // keeperConditions are those that a default stack has none of.
@@ -221,7 +222,8 @@ func TestKeeperFunction(t *testing.T) {
 	keeper := projectStack(t, everythingKept).Keeper
 	got := keeper.Function
 	want := map[string]string{
-		"STACK": "appstream-ami-exporter@eu-west-1", "ACCOUNT": "123456789012", "PARTITION": "aws", "TOPIC_ARN": ownTopic, "OWN_TOPIC": "true",
+		"STACK": "appstream-ami-exporter@eu-west-1", "ACCOUNT": "123456789012", "PARTITION": "aws", "TOPIC_ARN": ownTopic,
+		"OWN_TOPIC":         "true",
 		"SCHEDULE_TIMEZONE": "UTC", "KEEP": "last=3,daily=7", "KEEP_MODE": "ON", "FAMILIES": "base=win2022-base-*", "GRACE_DAYS": "14",
 		"UNUSED_DAYS": "30", "RETIRE_AT_MOST": "5", "UNDO_DAYS": "7", "COPY_REGIONS": "us-east-1,eu-central-1",
 		"COPY_KMS_KEYS": everythingKept["CopyKmsKeys"], "LATEST_AMI_PARAMETER": "/appstream-amis",
@@ -229,7 +231,8 @@ func TestKeeperFunction(t *testing.T) {
 	if diff := cmp.Diff(want, got.Environment); diff != "" {
 		t.Errorf("environment (-want +got):\n%s", diff)
 	}
-	if got.RetryAttempts != 0 || got.OnFailure != "" || got.LogGroup != "appstream-ami-exporter-KeeperLogGroup" || got.LogFormat != "JSON" ||
+	if got.RetryAttempts != 0 || got.OnFailure != "" || got.LogGroup != "appstream-ami-exporter-KeeperLogGroup" ||
+		got.LogFormat != "JSON" ||
 		got.LogLevel != "INFO" {
 		t.Errorf("the function is %+v", got)
 	}
@@ -253,7 +256,8 @@ func TestKeeperIsStartedByAmis(t *testing.T) {
 	const event = `{"version":"0","id":"example-9f07-51db-246b-d8b8441bcdf0","detail-type":"EC2 AMI State Change","source":"aws.ec2",` +
 		`"account":"123456789012","time":"2026-11-26T08:00:00Z","region":"eu-west-1",` +
 		`"resources":["arn:aws:ec2:eu-west-1::image/ami-0abcdef1234567890"],` +
-		`"detail":{"RequestId":"example-9dcc-40a6-aa77-7ce457d5442b","ImageId":"ami-0abcdef1234567890","State":"available","ErrorMessage":""}}`
+		`"detail":{"RequestId":"example-9dcc-40a6-aa77-7ce457d5442b","ImageId":"ami-0abcdef1234567890","State":"available",` +
+		`"ErrorMessage":""}}`
 	for _, test := range []struct {
 		old, new string
 		want     bool
@@ -310,8 +314,9 @@ func TestKeeperAlarms(t *testing.T) {
 	}
 	const function = " FunctionName=appstream-ami-exporter-KeeperFunction "
 	want := map[string]string{
-		"KeeperFailedAlarm":      "AWS/Lambda Errors" + function + "Sum >= 1, 3 x 3600 s, missing notBreaching, 2 of them",
-		"KeeperMissedAlarm":      "FILL(made, 0) of AppStreamAmiExporter KeeperPasses" + function + "Sum < 1, 3 x 3600 s, missing breaching",
+		"KeeperFailedAlarm": "AWS/Lambda Errors" + function + "Sum >= 1, 3 x 3600 s, missing notBreaching, 2 of them",
+		"KeeperMissedAlarm": "FILL(made, 0) of AppStreamAmiExporter KeeperPasses" + function +
+			"Sum < 1, 3 x 3600 s, missing breaching",
 		"RegionUnreadAlarm":      "AppStreamAmiExporter RegionsUnread" + function + "Minimum >= 1, 6 x 3600 s, missing notBreaching",
 		"CopyFailedAlarm":        "AppStreamAmiExporter CopiesFailed" + function + "Sum >= 1, 1 x 300 s, missing notBreaching",
 		"AmiNotRetiredAlarm":     "AppStreamAmiExporter AMIsNotRetired" + function + "Sum >= 1, 1 x 300 s, missing notBreaching",
@@ -375,10 +380,12 @@ func TestKeeperParameters(t *testing.T) {
 		{"UnusedDays", []string{"0", "3650"}, []string{"-1", "3651"}},
 		{"RetireAtMost", []string{"1", "1000"}, []string{"0", "1001"}},
 		{"UndoDays", []string{"0", "365"}, []string{"-1", "366"}},
-		{"CopyRegions", []string{"", "us-east-1", "us-gov-west-1", "us-isob-east-1", "us-east-1,us-east-2,us-west-1,us-west-2,ca-central-1"},
+		{"CopyRegions", []string{"", "us-east-1", "us-gov-west-1", "us-isob-east-1",
+			"us-east-1,us-east-2,us-west-1,us-west-2,ca-central-1"},
 			[]string{"us-east-1,", "us-east-1, us-west-2", "Ireland", "us-east-1a",
 				"us-east-1,us-east-2,us-west-1,us-west-2,ca-central-1,sa-east-1"}},
-		{"LatestAmiParameter", []string{"", "/amis", "/appstream-amis", "/a", "/A/b.c/d_e-f", "/aw", "/awt", "/s", "/ssn/x", "/sz", "/-aws"},
+		{"LatestAmiParameter", []string{"", "/amis", "/appstream-amis", "/a", "/A/b.c/d_e-f", "/aw", "/awt", "/s", "/ssn/x", "/sz",
+			"/-aws"},
 			[]string{"amis", "/", "/amis/", "/aws", "/AWS/x", "/awsome", "/ssm", "/SsM1/x", "/a b", "//a", "/a//b"}},
 	} {
 		t.Run(test.parameter, func(t *testing.T) {

@@ -46,7 +46,8 @@ func TestProjectResources(t *testing.T) {
 			"Topics": list{ownTopic},
 			"PolicyDocument": document(
 				object{
-					"Sid": "LeaveTheOwnerInCharge", "Effect": "Allow", "Principal": object{"AWS": "arn:aws:iam::123456789012:root"}, "Resource": ownTopic,
+					"Sid": "LeaveTheOwnerInCharge", "Effect": "Allow", "Principal": object{"AWS": "arn:aws:iam::123456789012:root"},
+					"Resource": ownTopic,
 					"Action": list{
 						"sns:AddPermission", "sns:DeleteTopic", "sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic",
 						"sns:Publish", "sns:RemovePermission", "sns:SetTopicAttributes", "sns:Subscribe",
@@ -163,7 +164,8 @@ var wantRoles = map[string]object{
 		"AssumeRolePolicyDocument": document(trust("lambda.amazonaws.com", nil)),
 		"Policies": list{
 			policy("ReadImagesAndTasks", list{
-				"appstream:DescribeImages", "appstream:GetExportImageTask", "appstream:ListExportImageTasks", "appstream:ListTagsForResource",
+				"appstream:DescribeImages", "appstream:GetExportImageTask", "appstream:ListExportImageTasks",
+				"appstream:ListTagsForResource",
 			}, "*", nil),
 			policy("StartExports", "appstream:CreateExportImageTask", "*",
 				object{"StringEquals": object{"aws:RequestedRegion": "eu-west-1"}}),
@@ -284,7 +286,8 @@ func TestProjectOutputs(t *testing.T) {
 		"FunctionArn.Value":      "!GetAtt ExportFunction.Arn",
 		"DashboardUrl.Condition": "LinkDashboard",
 		"DashboardUrl.Value": "!Sub\n- https://${Console}/cloudwatch/home?region=${AWS::Region}#dashboards/dashboard/${ExportDashboard}\n" +
-			"- Console: !If\n    - InGovCloud\n    - console.amazonaws-us-gov.com\n    - !If\n      - InChina\n      - console.amazonaws.cn\n" +
+			"- Console: !If\n    - InGovCloud\n    - console.amazonaws-us-gov.com\n    - !If\n      - InChina\n      - " +
+			"console.amazonaws.cn\n" +
 			"      - !If [InSovereignCloud, !Sub '${AWS::Region}.console.amazonaws-eusc.eu', console.aws.amazon.com]",
 		"FunctionRole.Value":         "!GetAtt FunctionRole.Arn",
 		"ExportRole.Value":           "!If [MakeExportRole, !GetAtt ExportRole.Arn, !Ref ExportRoleArn]",

@@ -63,7 +63,8 @@ func TestProjectAlarms(t *testing.T) {
 			"FailedEventsQueue Maximum >= 1, 1 x 300 s, missing ignore",
 		"DeadLetterQueueAlarm": "AWS/SQS ApproximateNumberOfMessagesVisible " + queue +
 			"DeadLetterQueue Maximum >= 1, 1 x 300 s, missing ignore",
-		"WorkQueueUnreadAlarm": "AWS/SQS ApproximateNumberOfMessagesVisible " + queue + "WorkQueue Minimum >= 1, 12 x 300 s, missing ignore",
+		"WorkQueueUnreadAlarm": "AWS/SQS ApproximateNumberOfMessagesVisible " + queue +
+			"WorkQueue Minimum >= 1, 12 x 300 s, missing ignore",
 		"WorkTooOldAlarm": "(age / 3600 - 1 > 24) AND (age / 3600 - 1 > 48) of AppStreamAmiExporter OldestWorkAge " + function +
 			" Maximum >= 1, 1 x 3600 s, missing notBreaching",
 		"NightMissedAlarm": "FILL(sweeps, 0) of AppStreamAmiExporter Sweeps " + function + " Sum < 1, 26 x 3600 s, missing breaching",
@@ -324,7 +325,8 @@ func TestProjectRules(t *testing.T) {
 		{"existing topic", map[string]string{"TopicArn": existingTopic}, ""},
 		{"existing topic with an address", map[string]string{"TopicArn": existingTopic, "NotificationEmail": "a@example.com"},
 			"rule EmailNeedsOwnTopic: NotificationEmail is for the topic that the stack makes."},
-		{"nights taken for missed", map[string]string{"HoursWithoutRun": "24"}, "rule NightsAreADayApart: The nightly run comes once a day"},
+		{"nights taken for missed", map[string]string{"HoursWithoutRun": "24"},
+			"rule NightsAreADayApart: The nightly run comes once a day"},
 		{"a night of 25 hours taken for missed", map[string]string{"HoursWithoutRun": "25"},
 			"rule NightsAreADayApart: The nightly run comes once a day, and 25 hours after the last where clocks go back"},
 		{"just enough", map[string]string{"HoursWithoutRun": "26"}, ""},
