@@ -126,17 +126,18 @@ func ill() map[string]string {
 }
 
 func stackOf(status string, parameters map[string]string) string {
-	text := "<Stacks><member><StackId>arn:aws:cloudformation:eu-west-1:123456789012:stack/exporter/1</StackId>" +
+	var text strings.Builder
+	text.WriteString("<Stacks><member><StackId>arn:aws:cloudformation:eu-west-1:123456789012:stack/exporter/1</StackId>" +
 		"<StackName>exporter</StackName><StackStatus>" + status +
-		"</StackStatus><CreationTime>2026-11-01T10:15:00Z</CreationTime><Parameters>"
+		"</StackStatus><CreationTime>2026-11-01T10:15:00Z</CreationTime><Parameters>")
 	for key, value := range parameters {
-		text += "<member><ParameterKey>" + key + "</ParameterKey><ParameterValue>" + value + "</ParameterValue></member>"
+		text.WriteString("<member><ParameterKey>" + key + "</ParameterKey><ParameterValue>" + value + "</ParameterValue></member>")
 	}
-	text += "</Parameters><Outputs>"
+	text.WriteString("</Parameters><Outputs>")
 	for key, value := range outputs {
-		text += "<member><OutputKey>" + key + "</OutputKey><OutputValue>" + value + "</OutputValue></member>"
+		text.WriteString("<member><OutputKey>" + key + "</OutputKey><OutputValue>" + value + "</OutputValue></member>")
 	}
-	return text + "</Outputs></member></Stacks>"
+	return text.String() + "</Outputs></member></Stacks>"
 }
 
 var outputs = map[string]string{
@@ -151,12 +152,13 @@ var outputs = map[string]string{
 }
 
 func resourcesOf(types map[string]string) string {
-	text := "<StackResourceSummaries>"
+	var text strings.Builder
+	text.WriteString("<StackResourceSummaries>")
 	for id, kind := range types {
-		text += fmt.Sprintf("<member><LogicalResourceId>%s</LogicalResourceId><PhysicalResourceId>exporter-%s-1</PhysicalResourceId>"+
+		fmt.Fprintf(&text, "<member><LogicalResourceId>%s</LogicalResourceId><PhysicalResourceId>exporter-%s-1</PhysicalResourceId>"+
 			"<ResourceType>%s</ResourceType></member>", id, id, kind)
 	}
-	return text + "</StackResourceSummaries>"
+	return text.String() + "</StackResourceSummaries>"
 }
 
 // simulated are all actions that are ever simulated: IAM answers of each, and the doctor takes those that it asked about.
@@ -168,12 +170,13 @@ var simulated = strings.Fields(`ec2:CopyImage ec2:DescribeImages ec2:CreateTags
 	logs:CreateLogStream logs:PutLogEvents lambda:InvokeFunction`)
 
 func simulation(decision, detail string) string {
-	text := "<EvaluationResults>"
+	var text strings.Builder
+	text.WriteString("<EvaluationResults>")
 	for _, action := range simulated {
-		text += fmt.Sprintf("<member><EvalActionName>%s</EvalActionName><EvalResourceName>*</EvalResourceName>"+
+		fmt.Fprintf(&text, "<member><EvalActionName>%s</EvalActionName><EvalResourceName>*</EvalResourceName>"+
 			"<EvalDecision>%s</EvalDecision>%s</member>", action, decision, detail)
 	}
-	return text + "</EvaluationResults><IsTruncated>false</IsTruncated>"
+	return text.String() + "</EvaluationResults><IsTruncated>false</IsTruncated>"
 }
 
 // trustedBy is a role that a service may assume. IAM writes policies as in the query of a URL.

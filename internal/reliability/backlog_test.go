@@ -2,6 +2,7 @@ package reliability
 
 import (
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -37,9 +38,7 @@ func TestBacklogOfNights(t *testing.T) {
 			options := worldOptions{
 				parameters: map[string]string{"WaitDeadlineHours": "30", "ExportDeadlineHours": "48"}, appStream: test.lists,
 			}
-			for name, value := range test.parameters {
-				options.parameters[name] = value
-			}
+			maps.Copy(options.parameters, test.parameters)
 			options.appStream.MaxConcurrentExports = 1
 			options.appStream.ExportDuration = func(string, string) time.Duration { return 55 * time.Minute }
 			calls := 0

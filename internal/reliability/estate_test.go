@@ -232,11 +232,12 @@ func writeEstates(t *testing.T, rows []measured) {
 	if !ok || !okEnd {
 		t.Fatalf("%s has no place for the table", path)
 	}
-	table := estateHead
+	var table strings.Builder
+	table.WriteString(estateHead)
 	for _, m := range rows {
-		table += m.row() + "\n"
+		table.WriteString(m.row() + "\n")
 	}
-	if err := os.WriteFile(path, []byte(before+estateBegin+table+estateEnd+after), 0o644); err != nil {
+	if err := os.WriteFile(path, []byte(before+estateBegin+table.String()+estateEnd+after), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -80,14 +80,15 @@ func (s Screen) Table(rows [][]string) {
 	}
 	s.Line("")
 	for _, row := range rows {
-		line := " "
+		var line strings.Builder
+		line.WriteString(" ")
 		for i, cell := range row {
-			line += " " + cell
+			line.WriteString(" " + cell)
 			if i < len(row)-1 {
-				line += strings.Repeat(" ", widths[i]-width(cell)+1)
+				line.WriteString(strings.Repeat(" ", widths[i]-width(cell)+1))
 			}
 		}
-		s.Line("%s", strings.TrimRight(line, " "))
+		s.Line("%s", strings.TrimRight(line.String(), " "))
 	}
 	s.Line("")
 }

@@ -28,15 +28,15 @@ func refusal(code, message string) string {
 }
 
 func stackWith(outputs ...string) string {
-	text := ""
+	var text strings.Builder
 	for _, output := range outputs {
-		text += "<member><OutputKey>" + output + "</OutputKey><OutputValue>the " + output + "</OutputValue></member>"
+		text.WriteString("<member><OutputKey>" + output + "</OutputKey><OutputValue>the " + output + "</OutputValue></member>")
 	}
 	return `<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><DescribeStacksResult><Stacks><member>
 		<StackId>arn:aws-us-gov:cloudformation:us-gov-west-1:123456789012:stack/mine/1</StackId><StackName>mine</StackName>
 		<StackStatus>CREATE_IN_PROGRESS</StackStatus>
 		<Parameters><member><ParameterKey>Images</ParameterKey><ParameterValue>prod-*</ParameterValue></member></Parameters>
-		<Outputs>` + text + `</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`
+		<Outputs>` + text.String() + `</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`
 }
 
 func TestFindStack(t *testing.T) {
