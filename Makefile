@@ -93,6 +93,14 @@ years: ## Simulate YEARS (default 1,000) years of the keeper, with people who me
 	@# And five over the wire, under the rights of the template.
 	go test ./internal/reliability/keeping -run 'TestYears$$' -v -count=1 -timeout 0 -years 5
 
+.PHONY: mutants
+mutants: ## Break the code on purpose in the ways that scripts/mutants lists, ONLY=<pattern> some, and expect a test to go red: half an hour
+	@go run ./scripts/mutants $(if $(ONLY),-only "$$ONLY")
+
+.PHONY: mutants-table
+mutants-table:
+	@go run ./scripts/mutants -page docs/RELIABILITY.md
+
 .PHONY: estate
 estate: ## Measure how large estates are worked off, in virtual time, into docs/PERFORMANCE.md
 	go test ./internal/reliability -run 'TestEstate$$' -v -count=1 -timeout 0 -estates
