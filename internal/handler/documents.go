@@ -120,6 +120,10 @@ func (h *Handler) requestGivenUpDocument(item work.Item, imageName, amiName, why
 	if item.Request.Spec.CustomAMIName() {
 		document.Error.Hint = "When the cause is mended, request it again."
 	}
+	if imageName == allImages {
+		document.Error.Hint += " Should a process have died after it had started exports for this run, nobody follows them: " +
+			"aws appstream list-export-image-tasks shows them."
+	}
 	return document
 }
 

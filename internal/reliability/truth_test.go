@@ -11,6 +11,7 @@ import (
 	"appstream-ami-exporter/internal/localaws/appstream"
 	"appstream-ami-exporter/internal/localaws/gateway"
 	"appstream-ami-exporter/internal/notify"
+	"appstream-ami-exporter/internal/work"
 )
 
 // truth is what really happened in a simulation, to hold what the function does and says against.
@@ -26,6 +27,8 @@ type truth struct {
 	known   int                            // how many tasks have been seen
 
 	duplicates map[string]bool // AMI names of which was told that there are two AMIs
+	followed   map[string]bool // task ids whose watch was queued
+	abandoned  map[string]bool // trigger ids of which was told that the rest is given up
 }
 
 func newTruth(s *simulation) truth {
@@ -33,6 +36,7 @@ func newTruth(s *simulation) truth {
 		s: s, births: map[string][]time.Time{}, asked: map[string]bool{}, refused: map[string]bool{}, givenUp: map[string]bool{},
 		made:  map[string]int{},
 		tried: map[*process]map[string]int{}, told: map[string]map[notify.Type]int{}, duplicates: map[string]bool{},
+		followed: map[string]bool{}, abandoned: map[string]bool{},
 	}
 }
 
@@ -50,6 +54,11 @@ func (s *simulation) observe(a *awaited) {
 		s.checkStart(a)
 	case "TagResource":
 		s.checkMark(a)
+	case "SendMessage":
+		var item work.Item
+		if json.Unmarshal([]byte(a.call.Param("MessageBody")), &item) == nil && item.Watch != nil && done(a) {
+			s.followed[item.Watch.TaskID] = true
+		}
 	case "ListTagsForResource":
 		if _, image, _ := strings.Cut(a.call.Param("ResourceArn"), ":image/"); a.effect.Kind == gateway.Refuse {
 			s.refused[image] = true // an image whose tags are kept from us cannot be exported
@@ -95,9 +104,14 @@ func (s *simulation) checkStart(a *awaited) {
 	}
 }
 
+// done tells whether the service did what the call asked for, whatever became of its answer.
+func done(a *awaited) bool {
+	return a.status == 200 || a.effect.Kind == gateway.ResetAfter || a.effect.Kind == gateway.HangAfter || a.effect.Kind == gateway.KillAfter
+}
+
 // checkMark has no image be marked with an AMI that is not its own.
 func (s *simulation) checkMark(a *awaited) {
-	if a.status != 200 && a.effect.Kind != gateway.ResetAfter && a.effect.Kind != gateway.HangAfter && a.effect.Kind != gateway.KillAfter {
+	if !done(a) {
 		return
 	}
 	_, image, _ := strings.Cut(a.call.Param("ResourceArn"), ":image/")
@@ -170,6 +184,9 @@ func (s *simulation) told(p publication) {
 	case notify.ExportGivenUp:
 		limit := 8 * time.Hour
 		s.givenUp[d.ImageName] = s.givenUp[d.ImageName] || d.Task == nil
+		if d.Task == nil {
+			s.abandoned[d.Trigger.ID] = true
+		}
 		if d.Task != nil {
 			limit = 4 * time.Hour
 		}
@@ -280,8 +297,11 @@ func (s *simulation) judgeTask(task appstream.Task, all []appstream.Task) {
 	if task.Tags["appstream-ami-exporter:trigger"] == "request" && told[notify.ExportStarted] == 0 {
 		return // its caller was told that it failed
 	}
-	if s.options.appStream.TellsNoTags && told[notify.ExportStarted] == 0 {
-		return // whoever started it was killed, and nobody can know whose it is
+	if !s.followed[task.TaskID] && s.options.appStream.TellsNoTags {
+		return // whoever started it died before it was followed, and nobody can know whose it is
+	}
+	if !s.followed[task.TaskID] && s.abandoned[task.Tags["appstream-ami-exporter:trigger-id"]] {
+		return // the same, and AppStream could not be read again until all of the run was given up, which was told
 	}
 	if told[notify.ExportStarted] == 0 {
 		s.t.Errorf("nobody was told that the task %s of %s has started", task.TaskID, task.ImageName)
