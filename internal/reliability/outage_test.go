@@ -76,10 +76,16 @@ func TestTopicHangs(t *testing.T) {
 	t.Run("given up", func(t *testing.T) {
 		inWorld(t, worldOptions{timeout: time.Minute, parameters: sixHours,
 			fault: onAction("Publish", gateway.Effect{Kind: gateway.HangBefore})}, func(t *testing.T, w *world) {
+			var names []string
 			for i := range 40 {
-				w.appStream.PutImage(appstream.Image{Name: fmt.Sprintf("win-%03d", i), State: types.ImageStatePending})
+				name := fmt.Sprintf("win-%03d", i)
+				names = append(names, `"`+name+`"`)
+				w.appStream.PutImage(appstream.Image{Name: name, State: types.ImageStatePending})
 			}
-			w.fireSchedule(time.Now())
+			// A request: of a schedule's run all is told at once.
+			if result := w.invoke([]byte(`{"images":[` + strings.Join(names, ",") + `]}`)); result.Failed() {
+				t.Errorf("the request ended with %s: %s", result.ErrorType, result.ErrorMessage)
+			}
 			w.after(9*time.Hour, func() { w.options.fault = nil })
 			w.settle(72 * time.Hour)
 			told := map[string]int{}

@@ -328,6 +328,7 @@ func (s *simulation) loseMark() {
 	if !task.Forgotten && s.appStream.TagsOf(task.ImageName)["appstream-ami-exporter:ami-name"] == task.AMIName {
 		s.tracef("the mark of %s is removed", task.ImageName)
 		s.appStream.Untag(task.ImageName, "appstream-ami-exporter:ami-name", "appstream-ami-exporter:ami-id")
+		s.unmarked[task.AMIName] = true
 	}
 }
 

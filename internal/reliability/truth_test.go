@@ -29,6 +29,7 @@ type truth struct {
 	duplicates map[string]bool // AMI names of which was told that there are two AMIs
 	followed   map[string]bool // task ids whose watch was queued
 	abandoned  map[string]bool // trigger ids of which was told that the rest is given up
+	unmarked   map[string]bool // AMI names whose mark a person has removed
 }
 
 func newTruth(s *simulation) truth {
@@ -36,7 +37,7 @@ func newTruth(s *simulation) truth {
 		s: s, births: map[string][]time.Time{}, asked: map[string]bool{}, refused: map[string]bool{}, givenUp: map[string]bool{},
 		made:  map[string]int{},
 		tried: map[*process]map[string]int{}, told: map[string]map[notify.Type]int{}, duplicates: map[string]bool{},
-		followed: map[string]bool{}, abandoned: map[string]bool{},
+		followed: map[string]bool{}, abandoned: map[string]bool{}, unmarked: map[string]bool{},
 	}
 }
 
@@ -125,18 +126,19 @@ func (s *simulation) checkMarker(image string) {
 	if name == "" {
 		return
 	}
-	for _, task := range s.appStream.Tasks() {
-		if task.AMIName == name && task.State == types.ExportImageTaskStateCompleted {
-			if task.AMIID != tags["appstream-ami-exporter:ami-id"] || task.ImageName != image {
-				s.t.Errorf("%s is marked %v, but the AMI is %s of %s", image, tags, task.AMIID, task.ImageName)
-			}
-			if last := s.births[image][len(s.births[image])-1]; last.After(task.Created) {
-				s.t.Errorf("%s of %s is marked with %s, which was made of an earlier image at %s", image, last, name, task.Created)
-			}
-			return
+	for _, task := range s.appStream.Tasks() { // of twins of one name both may have completed
+		if task.AMIName != name || task.State != types.ExportImageTaskStateCompleted || task.AMIID != tags["appstream-ami-exporter:ami-id"] {
+			continue
 		}
+		if task.ImageName != image {
+			s.t.Errorf("%s is marked %v, but the AMI is of %s", image, tags, task.ImageName)
+		}
+		if last := s.births[image][len(s.births[image])-1]; last.After(task.Created) {
+			s.t.Errorf("%s of %s is marked with %s, which was made of an earlier image at %s", image, last, name, task.Created)
+		}
+		return
 	}
-	s.t.Errorf("%s is marked with %s, and there is no such AMI", image, name)
+	s.t.Errorf("%s is marked %v, and there is no such AMI", image, tags)
 }
 
 func failed(state types.ExportImageTaskState) bool {
@@ -346,7 +348,11 @@ func (s *simulation) judgeImage(image appstream.Image, tasks []appstream.Task) {
 		return
 	}
 	complete := func(task appstream.Task) bool { return task.State == types.ExportImageTaskStateCompleted }
-	unknown := func(task appstream.Task) bool { return s.truth.told[task.TaskID][notify.ExportCompleted] == 0 }
+	unknown := func(task appstream.Task) bool {
+		// Where each night has an AMI of its own, no later night looks for the mark of an earlier one.
+		pastNight := s.unmarked[task.AMIName] && strings.Contains(s.options.parameters["AmiNameTemplate"], "{date}")
+		return s.truth.told[task.TaskID][notify.ExportCompleted] == 0 || pastNight
+	}
 	if i := slices.IndexFunc(own, complete); i >= 0 && image.Tags["appstream-ami-exporter:ami-name"] == "" && !unknown(own[i]) {
 		s.t.Errorf("%s has the AMI %s and is not marked: %v", image.Name, own[i].AMIName, image.Tags)
 	}
