@@ -72,6 +72,7 @@ func TestClassify(t *testing.T) {
 			"it is tried again"},
 		"TooManyRequests": {answered(429, coded("TooManyRequestsException")), limited, true, "TooManyRequestsException", "why",
 			"it is tried again"},
+		"a throttle with a new code": {answered(429, coded("NewThrottle")), limited, true, "NewThrottle", "why", "it is tried again"},
 		"RequestLimitExceeded": {answered(400, &types.RequestLimitExceededException{Message: why}), limited, true,
 			"RequestLimitExceededException", "why", "it is tried again"},
 		"InternalFailure":    {answered(500, coded("InternalFailure")), ambiguous, true, "InternalFailure", "why", ""},

@@ -183,6 +183,26 @@ func TestNothingToMark(t *testing.T) {
 	}
 }
 
+// Sweeps need the mark of the stack's own AMI, so one whose name a request chose does not take its place.
+func TestMarkOfAnotherAMIStays(t *testing.T) {
+	t.Parallel()
+	for _, custom := range []bool{true, false} {
+		n := newNight(t)
+		watch := n.begin("base")
+		n.stream.PutImage(emulator.Image{Name: "base", CreatedTime: two.Add(-time.Hour), Tags: map[string]string{markName: "own"}})
+		chosen := *watch.Watch
+		chosen.CustomAMIName = custom
+		watch.Watch = &chosen
+		n.pass(time.Hour)
+		check(t, "kept", nil, n.batch(1, watch))
+		want := amiOf("base")
+		if custom {
+			want = "own"
+		}
+		check(t, "mark", want, n.stream.TagsOf("base")[markName])
+	}
+}
+
 // A task that does not end, or cannot be seen, is given up: at its deadline, or when the queue is about to lose the message.
 func TestWatchGivenUp(t *testing.T) {
 	t.Parallel()

@@ -87,6 +87,20 @@ func attributes(t *testing.T, form url.Values) map[string]string {
 	}
 }
 
+// What no trigger asked for has no attribute of one: SNS takes no empty attributes.
+func TestPublishWithoutATrigger(t *testing.T) {
+	sns, topicOf := newService(t, topic, http.StatusOK, published)
+	document := started()
+	document.Type, document.Trigger = notify.AMICopied, notify.Trigger{}
+	if err := topicOf.Publish(t.Context(), document); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"type": "AmiCopied", "imageName": "win2022-base-7"}
+	if diff := cmp.Diff(want, attributes(t, sns.sent()[0])); diff != "" {
+		t.Errorf("message attributes (-want +got):\n%s", diff)
+	}
+}
+
 func TestPublish(t *testing.T) {
 	tests := map[string]struct {
 		document   notify.Document
