@@ -16,7 +16,7 @@ func templateFor(template string, codeURIs map[string]string) (string, error) {
 	for id, uri := range codeURIs {
 		before, function, found := strings.Cut(template, "\n  "+id+":\n")
 		if !found || !strings.Contains(function, code) {
-			return "", fmt.Errorf("there is no function %s with CodeUri .", id)
+			return "", fmt.Errorf("there is no function %s whose CodeUri is the whole tree", id)
 		}
 		function = strings.Replace(function, code, "\n      CodeUri: "+uri+"\n", 1)
 		function = strings.Replace(function, build, "\n", 1)

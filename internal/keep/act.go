@@ -532,7 +532,7 @@ func (p *pass) movePointer(ctx context.Context, region *RegionPlan, order Pointe
 			return nil
 		}
 	}
-	return errors.New("Systems Manager took the value and does not show it")
+	return errors.New("the value was taken by Systems Manager, which does not show it")
 }
 
 // tellNews tells what is new of AMIs, each once.

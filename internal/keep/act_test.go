@@ -569,7 +569,7 @@ func TestPointer(t *testing.T) {
 	w.export("base", w.now.Add(-time.Hour))
 	w.now = w.now.Add(time.Hour)
 	for range 2 {
-		if _, err := w.pass(); err == nil || !strings.Contains(err.Error(), "took the value and does not show it") {
+		if _, err := w.pass(); err == nil || !strings.Contains(err.Error(), "was taken by Systems Manager, which does not show it") {
 			t.Errorf("the error is %v", err)
 		}
 	}

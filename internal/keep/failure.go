@@ -40,12 +40,3 @@ func outcomeOf(err error) Outcome {
 	}
 	return Unknown
 }
-
-// notDone tells whether the error says for certain that nothing was done.
-func notDone(err error) bool {
-	switch outcomeOf(err) {
-	case Denied, Missing, Refused, Throttled:
-		return true
-	}
-	return false
-}

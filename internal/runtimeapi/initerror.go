@@ -42,7 +42,7 @@ func ReportInitError(cause error) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+address+"/2018-06-01/runtime/init/error",
 		bytes.NewReader(body))
 	if err != nil {
-		return fmt.Errorf("Lambda's Runtime API at %s: %w", address, err)
+		return fmt.Errorf("report to Lambda's Runtime API at %s: %w", address, err)
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Lambda-Runtime-Function-Error-Type", initErrorType)
@@ -50,11 +50,11 @@ func ReportInitError(cause error) error {
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Do(request)
 	if err != nil {
-		return fmt.Errorf("Lambda's Runtime API: %w", err)
+		return fmt.Errorf("report to Lambda's Runtime API: %w", err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusAccepted {
-		return fmt.Errorf("Lambda's Runtime API does not take the report: %s", response.Status)
+		return fmt.Errorf("report to Lambda's Runtime API: it is not taken: %s", response.Status)
 	}
 	return nil
 }

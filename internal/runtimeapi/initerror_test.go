@@ -59,7 +59,7 @@ func TestReportThatIsNotTaken(t *testing.T) {
 	}))
 	defer slow.Close()
 	for address, says := range map[string]string{
-		strings.TrimPrefix(server.URL, "http://"): "does not take the report: 403 Forbidden",
+		strings.TrimPrefix(server.URL, "http://"): "it is not taken: 403 Forbidden",
 		strings.TrimPrefix(slow.URL, "http://"):   "deadline exceeded",
 		"127.0.0.1:1":                             "connection refused",
 		"not an address":                          "not an address",
@@ -67,7 +67,7 @@ func TestReportThatIsNotTaken(t *testing.T) {
 		t.Setenv("AWS_LAMBDA_RUNTIME_API", address)
 		begin := time.Now()
 		err := runtimeapi.ReportInitError(errors.New("why"))
-		if err == nil || !strings.Contains(err.Error(), says) || !strings.HasPrefix(err.Error(), "Lambda's Runtime API") {
+		if err == nil || !strings.Contains(err.Error(), says) || !strings.HasPrefix(err.Error(), "report to Lambda's Runtime API") {
 			t.Errorf("%s: error = %v, want %q in it", address, err, says)
 		}
 		if took := time.Since(begin); took > 5*time.Second {

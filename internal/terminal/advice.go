@@ -102,7 +102,7 @@ func (e credentialsError) Error() string {
 	if called(e.err, "ec2imds") {
 		return "there are no credentials, neither in the environment nor in your AWS configuration"
 	}
-	return "there are no credentials: " + sentence{e.err}.Error()
+	return "there are no credentials: " + sentence(e).Error()
 }
 
 func (e credentialsError) Unwrap() error { return e.err }

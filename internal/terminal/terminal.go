@@ -74,7 +74,7 @@ func (t Target) Load(ctx context.Context) (aws.Config, error) {
 }
 
 // errNoRegion is Load's answer where nobody says which Region.
-var errNoRegion = errors.New("no Region is configured\nSay which Region the stack is in: REGION=eu-west-1, for example.")
+var errNoRegion = errors.New("no Region is configured\nSay which Region the stack is in, for example with REGION=eu-west-1")
 
 // playsAWS tells whether a program on this machine plays AWS, such as `make local`, for somebody who has chosen no credentials.
 func (t Target) playsAWS(cfg aws.Config) bool {

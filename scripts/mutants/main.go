@@ -153,7 +153,7 @@ func copyTree(to string) error {
 	if err != nil {
 		return fmt.Errorf("git ls-files: %w", err)
 	}
-	for _, file := range strings.Split(strings.TrimSuffix(string(list), "\x00"), "\x00") {
+	for file := range strings.SplitSeq(strings.TrimSuffix(string(list), "\x00"), "\x00") {
 		info, err := os.Stat(file)
 		if errors.Is(err, os.ErrNotExist) {
 			continue // deleted, not committed yet
