@@ -89,3 +89,57 @@ func TestTwinOfSomebodyElse(t *testing.T) {
 		t.Errorf("only %d times there were two tasks", raced.Load())
 	}
 }
+
+// TestTwinsThatBothComplete has the same schedule delivered twice at once in an account in which both starts make an AMI of the one
+// name. Both are told as completed, and at least the later one says that there are two, and which.
+func TestTwinsThatBothComplete(t *testing.T) {
+	var raced atomic.Int64
+	t.Run("worlds", func(t *testing.T) {
+		for seed := range uint64(20) {
+			t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+				inWorld(t, worldOptions{seed: seed, appStream: appstream.Options{Twins: appstream.CompleteTwin}}, func(t *testing.T, w *world) {
+					w.appStream.PutImage(appstream.Image{Name: "win-1"})
+					now := time.Now()
+					w.fireSchedule(now)
+					w.fireSchedule(now)
+					w.settle(48 * time.Hour)
+					checkNothingLeft(t, w)
+					amis := w.appStream.AMIs()
+					if len(amis) == 1 {
+						checkOneAMI(t, w) // the second delivery has seen the start of the first
+						return
+					}
+					raced.Add(1)
+					checkDuplicatesTold(t, w, amis)
+				})
+			})
+		}
+	})
+	if raced.Load() == 0 {
+		t.Error("in no world have the two deliveries raced, so nothing was proved")
+	}
+}
+
+func checkDuplicatesTold(t *testing.T, w *world, amis []appstream.AMI) {
+	t.Helper()
+	completed, duplicates := map[string]bool{}, 0
+	for _, d := range w.documents() {
+		switch d.Type {
+		case notify.ExportStarted:
+		case notify.ExportCompleted:
+			completed[d.Task.AMIID] = true
+			if d.Error == nil {
+				continue
+			}
+			duplicates++
+			if d.Error.Code != "DuplicateAmi" || !strings.Contains(d.Error.Message, amis[0].ID) || !strings.Contains(d.Error.Message, amis[1].ID) {
+				t.Errorf("the error is %+v, want both of %s and %s", d.Error, amis[0].ID, amis[1].ID)
+			}
+		default:
+			t.Errorf("a false alarm: %s", d.Summary)
+		}
+	}
+	if !completed[amis[0].ID] || !completed[amis[1].ID] || duplicates == 0 {
+		t.Errorf("completed were told %v, %d of them as duplicates, want both of %s and %s", completed, duplicates, amis[0].ID, amis[1].ID)
+	}
+}
