@@ -73,7 +73,8 @@ concurrent := ./cmd/exporter ./internal/awsclient ./internal/export ./internal/h
 test: ## Run all tests
 	@if [ -z "$(race)" ]; then echo "NOTE: no C compiler here, so the race detector is OFF"; fi
 	go test -timeout $(timeout) $(race) $(concurrent)
-	go test -timeout $(timeout) $$(go list ./... | grep -vxF "$$(go list $(concurrent))")
+	@# What takes longest begins first, so that at the end no core waits for it.
+	go test -timeout $(timeout) ./internal/reliability ./internal/docs $$(go list ./... | grep -vxF "$$(go list $(concurrent))")
 
 # What imports the SDK's client of EC2, which takes a minute to compile on two cores and twice that for the race detector.
 unraced := cmd/doctor|cmd/keeper|internal/keepaws|internal/localaws/wire|internal/reliability/keeping
