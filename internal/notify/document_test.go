@@ -267,6 +267,41 @@ func TestSubject(t *testing.T) {
 	}
 }
 
+func TestSubjectOfAMIs(t *testing.T) {
+	for image, want := range map[string]string{
+		"win2022-base-7":     "AMIs of AppStream image win2022-base-7 retired",
+		notify.SeveralImages: "AMIs of several AppStream images retired",
+	} {
+		d := base(notify.AMIsRetired, "x")
+		d.ImageName, d.AMIs = image, []notify.AMI{{ID: "ami-0123456789abcdef0"}}
+		if diff := cmp.Diff(want, d.Subject()); diff != "" {
+			t.Errorf("subject (-want +got):\n%s", diff)
+		}
+	}
+}
+
+// The characters of ASCII at both of its ends are kept as they are, and those beyond are not.
+func TestSubjectAtTheEdgesOfASCII(t *testing.T) {
+	d := base(notify.ExportStarted, "x:Y")
+	d.ImageName = "\x1f ~\x7f"
+	if diff := cmp.Diff("AppStream export of ? ~? started", d.Subject()); diff != "" {
+		t.Errorf("subject (-want +got):\n%s", diff)
+	}
+}
+
+func TestBodyAtTheEdgesOfTheControlCharacters(t *testing.T) {
+	for character, want := range map[string]string{
+		"~": "~", "\u007f": `\u007f`, "\u0080": `\u0080`, "\u009f": `\u009f`, "\u00a0": "\u00a0",
+	} {
+		d := base(notify.ExportStarted, "x:Y")
+		d.Summary = character
+		body, err := d.Body()
+		if err != nil || !strings.Contains(body, `"summary": "`+want+`"`) {
+			t.Errorf("%q: error %v, body:\n%s", character, err, body)
+		}
+	}
+}
+
 // subjectRule is what SNS has ever taken: printable ASCII without line breaks, beginning with a letter, less than 100 characters.
 var subjectRule = regexp.MustCompile(`^[A-Za-z][ -~]{0,98}$`)
 

@@ -156,10 +156,11 @@ func TestPublishToFIFO(t *testing.T) {
 	long.ID = strings.Repeat("x", 129) + ":GIVEN_UP"
 	odd := started()
 	odd.ImageName, odd.ID = "é image", taskID+" :EXPORTING"
-	tests := map[string]struct {
+	type test struct {
 		document  notify.Document
 		group, id string // empty: a hash
-	}{
+	}
+	tests := map[string]test{
 		"a task":       {completed(), "win2022-base-7", taskID + ":COMPLETED"},
 		"all images":   {unstarted(), "*", unstarted().ID},
 		"a long id":    {long, "*", ""},
@@ -167,6 +168,15 @@ func TestPublishToFIFO(t *testing.T) {
 		"no task":      {rejected(), "win2022-base-7", rejected().ID},
 		"another task": {failed("FAILED"), "win2022-base-7", taskID + ":FAILED"},
 	}
+	longest, edges := started(), started()
+	longest.ImageName = strings.Repeat("x", 128)
+	edges.ImageName = "!~"
+	space, end := started(), started()
+	space.ImageName, end.ImageName = "! ~", "!\x7f"
+	tests["the longest group"] = test{longest, longest.ImageName, longest.ID}
+	tests["the first and the last character"] = test{edges, "!~", edges.ID}
+	tests["one before the first"] = test{space, "", space.ID}
+	tests["one behind the last"] = test{end, "", end.ID}
 	hash := regexp.MustCompile(`^[0-9a-f]{64}$`)
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

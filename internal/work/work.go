@@ -59,16 +59,19 @@ func Decode(body string) (Item, error) {
 			kinds++
 		}
 	}
-	switch {
-	case kinds != 1:
+	if kinds != 1 {
 		return Item{}, errors.New("not a work message: exactly one of request, watch and notice must be there")
-	case item.Trigger.ID == "" || item.Trigger.Type == "":
+	}
+	if item.Trigger.ID == "" || item.Trigger.Type == "" {
 		return Item{}, errors.New("not a work message: the trigger is missing")
-	case item.Deadline.IsZero() || item.Since.IsZero():
+	}
+	if item.Deadline.IsZero() || item.Since.IsZero() {
 		return Item{}, errors.New("not a work message: since or deadline is missing")
-	case item.Watch != nil && (item.Watch.TaskID == "" || item.Watch.ImageName == ""):
+	}
+	if item.Watch != nil && (item.Watch.TaskID == "" || item.Watch.ImageName == "") {
 		return Item{}, errors.New("not a work message: the watch names no task or no image")
-	case item.Notice != nil && (item.Notice.ID == "" || item.Notice.Type == "" || item.Notice.ImageName == ""):
+	}
+	if item.Notice != nil && (item.Notice.ID == "" || item.Notice.Type == "" || item.Notice.ImageName == "") {
 		return Item{}, errors.New("not a work message: the notice has no id, type or image")
 	}
 	return item, nil
