@@ -107,7 +107,8 @@ func (s *simulation) checkStart(a *awaited) {
 
 // done tells whether the service did what the call asked for, whatever became of its answer.
 func done(a *awaited) bool {
-	return a.status == 200 || a.effect.Kind == gateway.ResetAfter || a.effect.Kind == gateway.HangAfter || a.effect.Kind == gateway.KillAfter
+	kind := a.effect.Kind
+	return a.status == 200 || kind == gateway.ResetAfter || kind == gateway.HangAfter || kind == gateway.KillAfter
 }
 
 // checkMark has no image be marked with an AMI that is not its own.
@@ -127,7 +128,8 @@ func (s *simulation) checkMarker(image string) {
 		return
 	}
 	for _, task := range s.appStream.Tasks() { // of twins of one name both may have completed
-		if task.AMIName != name || task.State != types.ExportImageTaskStateCompleted || task.AMIID != tags["appstream-ami-exporter:ami-id"] {
+		complete := task.State == types.ExportImageTaskStateCompleted
+		if task.AMIName != name || !complete || task.AMIID != tags["appstream-ami-exporter:ami-id"] {
 			continue
 		}
 		if task.ImageName != image {

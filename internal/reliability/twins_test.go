@@ -97,7 +97,8 @@ func TestTwinsThatBothComplete(t *testing.T) {
 	t.Run("worlds", func(t *testing.T) {
 		for seed := range uint64(20) {
 			t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
-				inWorld(t, worldOptions{seed: seed, appStream: appstream.Options{Twins: appstream.CompleteTwin}}, func(t *testing.T, w *world) {
+				options := worldOptions{seed: seed, appStream: appstream.Options{Twins: appstream.CompleteTwin}}
+				inWorld(t, options, func(t *testing.T, w *world) {
 					w.appStream.PutImage(appstream.Image{Name: "win-1"})
 					now := time.Now()
 					w.fireSchedule(now)
@@ -132,7 +133,8 @@ func checkDuplicatesTold(t *testing.T, w *world, amis []appstream.AMI) {
 				continue
 			}
 			duplicates++
-			if d.Error.Code != "DuplicateAmi" || !strings.Contains(d.Error.Message, amis[0].ID) || !strings.Contains(d.Error.Message, amis[1].ID) {
+			names := func(ami appstream.AMI) bool { return strings.Contains(d.Error.Message, ami.ID) }
+			if d.Error.Code != "DuplicateAmi" || !names(amis[0]) || !names(amis[1]) {
 				t.Errorf("the error is %+v, want both of %s and %s", d.Error, amis[0].ID, amis[1].ID)
 			}
 		default:
