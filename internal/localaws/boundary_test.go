@@ -47,13 +47,13 @@ func TestRooms(t *testing.T) {
 		"": {"appstream", "awsreply", "gateway", "lambda", "operator", "queues", "template"},
 
 		"appstream": {"awsreply", "iam"},
-		"ec2":       {"iam"},
+		"ec2":       {"awsreply", "iam"},
 		"gateway":   {"awsreply", "wait"},
 		"lambda":    {"awsreply", "gateway", "queues", "wait"},
 		"operator":  {"awsreply"},
 		"queues":    {"awsreply", "wait"},
-		"rbin":      {"iam"},
-		"ssm":       {"iam"},
+		"rbin":      {"awsreply", "iam"},
+		"ssm":       {"awsreply", "iam"},
 		"template":  {"eventpattern"},
 
 		"awsreply":     {},

@@ -9,7 +9,7 @@ import (
 
 // authorize asks IAM about an operation. AppStream knows resources for tags only, and knows the tags that a request brings.
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonappstream2.0.html
-func (s *Server) authorize(name string, parameters []byte) error {
+func (s *Server) authorize(name, accessKeyID string, parameters []byte) error {
 	var input struct {
 		ResourceArn string
 		Tags        map[string]string
@@ -17,7 +17,8 @@ func (s *Server) authorize(name string, parameters []byte) error {
 	}
 	_ = json.Unmarshal(parameters, &input) // the operation says what is wrong with it
 	request := iam.Request{
-		Action: "appstream:" + name, Resource: "*", Keys: map[string][]string{"aws:RequestedRegion": {s.options.Region}},
+		Action: "appstream:" + name, Resource: "*", AccessKeyID: accessKeyID,
+		Keys: map[string][]string{"aws:RequestedRegion": {s.options.Region}},
 	}
 	if input.ResourceArn != "" {
 		request.Resource = input.ResourceArn

@@ -37,7 +37,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) (any, error) {
 	if r.Method != http.MethodPost || service != protocolName || run == nil {
 		return nil, awsreply.Refuse("UnknownOperationException", "The operation %q of %q is not known.", name, service)
 	}
-	if r.Header.Get("Authorization") == "" {
+	signed, ok := awsreply.SignatureOf(r)
+	if !ok {
 		return nil, awsreply.Refuse("MissingAuthenticationTokenException", "Missing Authentication Token")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
@@ -52,7 +53,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls[name]++
-	if err := s.authorize(name, parameters); err != nil {
+	if err := s.authorize(name, signed.AccessKeyID, parameters); err != nil {
 		return nil, err
 	}
 	return run(s.options.Now(), parameters)

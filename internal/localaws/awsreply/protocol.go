@@ -56,18 +56,6 @@ func jsonType(r *http.Request) string {
 	return "application/json"
 }
 
-// SigningName returns the service that a request is signed for, such as "monitoring" for CloudWatch, or "" without a signature.
-// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
-func SigningName(r *http.Request) string {
-	_, credential, _ := strings.Cut(r.Header.Get("Authorization"), "Credential=")
-	credential, _, _ = strings.Cut(credential, ",")
-	scope := strings.Split(credential, "/") // key, date, Region, service, "aws4_request"
-	if len(scope) != 5 {
-		return ""
-	}
-	return scope[3]
-}
-
 // Operation returns the operation that a request asks for, by its name in the API, and the name that the protocol has for the
 // service, where it has one: "AmazonSQS". body is the request's. Both are "" where the request names none.
 func Operation(r *http.Request, body []byte) (service, operation string) {

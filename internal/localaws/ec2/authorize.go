@@ -14,7 +14,7 @@ func (r *region) asked(action, resource string, keys map[string][]string) iam.Re
 			sent[key] = values
 		}
 	}
-	return iam.Request{Action: action, Resource: resource, Keys: sent}
+	return iam.Request{Action: action, Resource: resource, AccessKeyID: r.ec2.caller, Keys: sent}
 }
 
 // authorize puts questions to IAM; all must be answered with yes. A dry run ends here.

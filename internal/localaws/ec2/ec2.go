@@ -62,7 +62,8 @@ type EC2 struct {
 	mu       sync.Mutex
 	made     int // of ids
 	requests int
-	exported int // how many of Options.Exported are known
+	caller   string // the access key of the request that is being served
+	exported int    // how many of Options.Exported are known
 	regions  map[string]*region
 	faults   map[string][]string
 	calls    []string

@@ -5,8 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
+
+	"appstream-ami-exporter/internal/localaws/awsreply"
 )
 
 // maxBody is far above any request to EC2, and keeps a mistaken client from filling the memory.
@@ -118,19 +119,19 @@ func (e *EC2) serve(w http.ResponseWriter, r *http.Request) (action string, answ
 	if err := r.ParseForm(); err != nil {
 		return "", nil, refuse("MalformedQueryString", "The request could not be read: %v", err)
 	}
-	regionName, ok := signedFor(r.Header.Get("Authorization"))
+	signed, ok := awsreply.SignatureOf(r)
 	if !ok {
 		return "", nil, refuse("MissingAuthenticationToken", "Request is missing Authentication Token")
 	}
-	action = r.Form.Get("Action")
-	e.calls = append(e.calls, regionName+" "+action)
+	action, e.caller = r.Form.Get("Action"), signed.AccessKeyID
+	e.calls = append(e.calls, signed.Region+" "+action)
 	run := operationOf(action)
 	if run == nil {
 		return action, nil, refuse("InvalidAction", "The action %s is not valid for this web service.", action)
 	}
-	in := e.regions[regionName]
+	in := e.regions[signed.Region]
 	if in == nil {
-		return action, nil, refuse("OptInRequired", "You are not subscribed to this service in %s.", regionName)
+		return action, nil, refuse("OptInRequired", "You are not subscribed to this service in %s.", signed.Region)
 	}
 	if codes := e.faults[action]; len(codes) > 0 {
 		e.faults[action] = codes[1:]
@@ -141,17 +142,6 @@ func (e *EC2) serve(w http.ResponseWriter, r *http.Request) (action string, answ
 	e.collectExports()
 	answered, err = run(in, e.options.Now(), newQuery(r.Form))
 	return action, answered, err
-}
-
-// signedFor is the Region that a request was signed for, as its credential scope has it:
-// Credential=<key>/<date>/<Region>/ec2/aws4_request.
-func signedFor(authorization string) (string, bool) {
-	_, scope, found := strings.Cut(authorization, "Credential=")
-	parts := strings.Split(scope, "/")
-	if !found || len(parts) < 4 {
-		return "", false
-	}
-	return parts[2], true
 }
 
 // answer is what an operation returns: a structure that begins with head.

@@ -23,6 +23,9 @@ type Request struct {
 	Action   string // such as ec2:DeregisterImage
 	Resource string // an ARN, or * where the action knows no resources
 
+	// AccessKeyID is that of whoever calls: it tells whose policies count.
+	AccessKeyID string
+
 	// Keys are the condition keys that the service sends. A key that is not there is not sent, which is not the same as an
 	// empty value.
 	Keys map[string][]string

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"appstream-ami-exporter/internal/localaws/awsreply"
 	"appstream-ami-exporter/internal/localaws/iam"
 )
 
@@ -51,6 +52,7 @@ type RecycleBin struct {
 
 	mu       sync.Mutex
 	requests int
+	caller   string // the access key of the request that is being served
 	rules    map[string][]Rule
 	faults   map[string][]string
 }
@@ -161,12 +163,12 @@ func (b *RecycleBin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (b *RecycleBin) serve(r *http.Request) (any, error) {
-	_, scope, signed := strings.Cut(r.Header.Get("Authorization"), "Credential=")
-	parts := strings.Split(scope, "/")
-	if !signed || len(parts) < 4 {
+	signed, ok := awsreply.SignatureOf(r)
+	if !ok {
 		return nil, refuse("MissingAuthenticationTokenException", "Missing Authentication Token")
 	}
-	region := parts[2]
+	region := signed.Region
+	b.caller = signed.AccessKeyID
 	if r.Method == http.MethodPost && r.URL.Path == "/list-rules" {
 		if err := b.nextFault("ListRules"); err != nil {
 			return nil, err
@@ -197,7 +199,7 @@ func (b *RecycleBin) nextFault(operation string) error {
 func (b *RecycleBin) authorize(region, action, resource string, keys map[string][]string) error {
 	sent := maps.Clone(keys)
 	sent["aws:RequestedRegion"] = []string{region}
-	if !b.options.Authorize(iam.Request{Action: action, Resource: resource, Keys: sent}) {
+	if !b.options.Authorize(iam.Request{Action: action, Resource: resource, AccessKeyID: b.caller, Keys: sent}) {
 		return refuse("AccessDeniedException", "The role is not authorized to perform: %s on resource: %s", action, resource)
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"appstream-ami-exporter/internal/localaws/awsreply"
 	"appstream-ami-exporter/internal/localaws/iam"
 )
 
@@ -72,10 +73,12 @@ func (s *SSM) serve(w http.ResponseWriter, r *http.Request) (any, error) {
 	if r.Method != http.MethodPost || !ok || run == nil {
 		return nil, refuse("UnknownOperationException", "The operation %q is not known.", r.Header.Get("X-Amz-Target"))
 	}
-	region, ok := signedFor(r.Header.Get("Authorization"))
+	signed, ok := awsreply.SignatureOf(r)
 	if !ok {
 		return nil, refuse("MissingAuthenticationTokenException", "Missing Authentication Token")
 	}
+	region := signed.Region
+	s.caller = signed.AccessKeyID
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		return nil, refuse("SerializationException", "The request could not be read: %v", err)
@@ -91,17 +94,6 @@ func (s *SSM) serve(w http.ResponseWriter, r *http.Request) (any, error) {
 		}
 	}
 	return run(region, body)
-}
-
-// signedFor is the Region that a request was signed for, as its credential scope has it:
-// Credential=<key>/<date>/<Region>/ssm/aws4_request.
-func signedFor(authorization string) (string, bool) {
-	_, scope, found := strings.Cut(authorization, "Credential=")
-	parts := strings.Split(scope, "/")
-	if !found || len(parts) < 4 {
-		return "", false
-	}
-	return parts[2], true
 }
 
 // operation runs one operation in one Region; SSM.mu is held.
@@ -150,7 +142,7 @@ func (s *SSM) authorize(region, action, name string, keys map[string][]string) e
 	}
 	maps.Copy(sent, keys)
 	arn := s.arn(region, name)
-	if !s.options.Authorize(iam.Request{Action: action, Resource: arn, Keys: sent}) {
+	if !s.options.Authorize(iam.Request{Action: action, Resource: arn, AccessKeyID: s.caller, Keys: sent}) {
 		return refuse("AccessDeniedException", "The role is not authorized to perform: %s on resource: %s", action, arn)
 	}
 	return nil

@@ -169,7 +169,10 @@ type describeInput struct {
 // https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DescribeParameters.html
 func (s *SSM) describeParameters(region string, in describeInput) (historyOutput, error) {
 	out := historyOutput{Parameters: []shownVersion{}}
-	request := iam.Request{Action: "ssm:DescribeParameters", Resource: "*", Keys: map[string][]string{"aws:RequestedRegion": {region}}}
+	request := iam.Request{
+		Action: "ssm:DescribeParameters", Resource: "*", AccessKeyID: s.caller,
+		Keys: map[string][]string{"aws:RequestedRegion": {region}},
+	}
 	if !s.options.Authorize(request) {
 		return out, refuse("AccessDeniedException", "The role is not authorized to perform: ssm:DescribeParameters")
 	}

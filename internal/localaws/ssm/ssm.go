@@ -37,6 +37,7 @@ type SSM struct {
 
 	mu       sync.Mutex
 	requests int
+	caller   string // the access key of the request that is being served
 	regions  map[string]map[string]*Parameter
 	faults   map[string][]string
 	calls    map[string]int
