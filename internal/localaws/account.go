@@ -11,10 +11,13 @@ import (
 	"time"
 
 	"appstream-ami-exporter/internal/localaws/appstream"
+	"appstream-ami-exporter/internal/localaws/ec2"
 	"appstream-ami-exporter/internal/localaws/gateway"
+	"appstream-ami-exporter/internal/localaws/iam"
 	"appstream-ami-exporter/internal/localaws/lambda"
 	"appstream-ami-exporter/internal/localaws/operator"
 	"appstream-ami-exporter/internal/localaws/queues"
+	"appstream-ami-exporter/internal/localaws/regional"
 	"appstream-ami-exporter/internal/localaws/template"
 )
 
@@ -22,9 +25,11 @@ import (
 // API, its queues and topic, its schedule and rules, and AppStream.
 type Account struct {
 	AppStream *appstream.Server
+	Regional  *regional.Services // AppStream, and what else the AMIs live in
 	Gateway   *gateway.Gateway
 	Queues    *queues.Server
 	Function  *lambda.Function
+	Keeper    *lambda.Function // nil where the stack has none
 	Stack     *template.Stack
 	Operator  *operator.Server // what people ask about the stack
 	People    *gateway.Gateway // where their programs find AWS
@@ -34,7 +39,8 @@ type Account struct {
 	FailedEventsQueue queues.Queue
 	Inbox             queues.Queue // subscribed to the topic: what an administrator receives
 
-	mapping *lambda.Mapping
+	mapping   *lambda.Mapping
+	keeperMay []iam.Statement // what the keeper's role allows
 }
 
 // Options say which function is deployed, how, and into what kind of account.
@@ -42,7 +48,11 @@ type Options struct {
 	Template   string            // path of template.yaml
 	Parameters map[string]string // of the template, where not the defaults
 	Bootstrap  string            // path of the compiled function
+	Keeper     string            // path of the compiled keeper, where the parameters ask for one
 	AppStream  appstream.Options
+
+	// CopyDuration is how long a copy of an AMI is pending, 20 minutes by default.
+	CopyDuration func(ec2.Image) time.Duration
 
 	// Scale compresses the waits of queues and retries: at 60, a minute passes in one real second. What AppStream
 	// takes for an export or an image is for the options of AppStream to say.
@@ -63,17 +73,19 @@ type Options struct {
 	// Forgetful has the gateway forget its calls, for an account that stays.
 	Forgetful bool
 
-	// OnLog and OnCall, if set, are told of the function's log lines and its calls. They must not block.
-	OnLog  func(lambda.LogLine)
-	OnCall func(gateway.Call)
+	// OnLog, OnKeeperLog and OnCall, if set, are told of the functions' log lines and their calls. They must not block.
+	OnLog, OnKeeperLog func(lambda.LogLine)
+	OnCall             func(gateway.Call)
 }
 
 // Start deploys the stack. Close must be called when it is not needed any more.
 func Start(ctx context.Context, options Options) (*Account, error) {
-	a := &Account{
-		AppStream: appstream.New(options.AppStream),
-		Queues:    queues.New(queues.Options{Region: template.Region, AccountID: template.AccountID, Scale: options.Scale}),
-	}
+	a := &Account{}
+	a.Regional = regional.New(regional.Options{
+		Regions: regionsOf(options.Parameters), AppStream: options.AppStream, CopyDuration: options.CopyDuration, Authorize: a.allows,
+	})
+	a.AppStream = a.Regional.AppStream
+	a.Queues = queues.New(queues.Options{Region: template.Region, AccountID: template.AccountID, Scale: options.Scale, Authorize: a.allows})
 	if err := a.deploy(ctx, options); err != nil {
 		return nil, errors.Join(fmt.Errorf("deploy the stack: %w", err), a.Close())
 	}
@@ -109,11 +121,49 @@ func (a *Account) deploy(ctx context.Context, options Options) error {
 	if err := a.playOperator(deployed, physical); err != nil {
 		return err
 	}
-	a.Gateway = gateway.New(gateway.Options{Latency: options.Latency, OnCall: options.OnCall, Forgetful: options.Forgetful},
+	services := append(a.Regional.Behind(),
 		gateway.Service{SigningName: "appstream", Handler: a.AppStream},
 		gateway.Service{SigningName: "sns", Handler: a.Queues},
 		gateway.Service{SigningName: "sqs", Handler: a.Queues})
+	a.Gateway = gateway.New(gateway.Options{Latency: options.Latency, OnCall: options.OnCall, Forgetful: options.Forgetful}, services...)
+	a.deployExporter(options, topic)
+	if err := a.deployKeeper(deployed, options); err != nil {
+		return err
+	}
+	a.People = a.openToPeople(services)
+	if err := a.warm(ctx); err != nil {
+		return err
+	}
+	a.mapping = lambda.StartMapping(lambda.MappingOptions{
+		Queues:                  a.Queues,
+		Queue:                   a.WorkQueue,
+		Function:                a.Function,
+		BatchSize:               a.Stack.Mapping.BatchSize,
+		ReportBatchItemFailures: a.Stack.Mapping.ReportBatchItemFailures,
+	})
+	return nil
+}
 
+// warm starts a process of each function, so that one that cannot start is an error at once.
+func (a *Account) warm(ctx context.Context) error {
+	for _, function := range a.functions() {
+		if err := function.Warm(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// functions are those of the stack.
+func (a *Account) functions() []*lambda.Function {
+	functions := []*lambda.Function{a.Function}
+	if a.Keeper != nil {
+		functions = append(functions, a.Keeper)
+	}
+	return functions
+}
+
+func (a *Account) deployExporter(options Options, topic queues.Topic) {
 	function := a.Stack.Function
 	environment := function.Environment
 	if options.FIFOTopic {
@@ -125,44 +175,37 @@ func (a *Account) deploy(ctx context.Context, options Options) error {
 		timeout = options.Timeout
 	}
 	a.Function = lambda.NewFunction(lambda.FunctionOptions{
-		Environment: lambda.EnvironmentOptions{
-			Binary:       options.Bootstrap,
-			FunctionName: function.Name,
-			Region:       template.Region,
-			AccountID:    template.AccountID,
-			MemorySize:   function.MemorySize,
-			Variables:    environment,
-			Gateway:      a.Gateway,
-			OnLog: func(line lambda.LogLine) {
-				a.Operator.Log(line.Time, line.Environment, line.Text)
-				if options.OnLog != nil {
-					options.OnLog(line)
-				}
-			},
-		},
+		Environment:          a.environment(function, options.Bootstrap, options.OnLog),
 		Timeout:              timeout,
 		MaximumConcurrency:   a.Stack.Mapping.MaximumConcurrency,
 		MaximumRetryAttempts: &function.RetryAttempts,
 		OnFailure: func(record []byte) error {
-			a.measureFunction("AsyncEventsDropped", time.Now(), 1)
+			a.measureFunction(function.Name, "AsyncEventsDropped", time.Now(), 1)
 			_, err := a.Queues.Send(a.FailedEventsQueue, string(record))
 			return err
 		},
 		Scale:    options.Scale,
-		OnResult: a.watchFunction,
+		OnResult: func(result lambda.Result) { a.watchFunction(function.Name, result) },
 	})
-	a.People = a.openToPeople()
-	if err := a.Function.Warm(ctx); err != nil {
-		return err
+}
+
+// environment is where a function of the stack runs. Its log goes to its log group and to onLog.
+func (a *Account) environment(function template.Function, binary string, onLog func(lambda.LogLine)) lambda.EnvironmentOptions {
+	return lambda.EnvironmentOptions{
+		Binary:       binary,
+		FunctionName: function.Name,
+		Region:       template.Region,
+		AccountID:    template.AccountID,
+		MemorySize:   function.MemorySize,
+		Variables:    function.Environment,
+		Gateway:      a.Gateway,
+		OnLog: func(line lambda.LogLine) {
+			a.Operator.Log(function.LogGroup, line.Time, line.Environment, line.Text)
+			if onLog != nil {
+				onLog(line)
+			}
+		},
 	}
-	a.mapping = lambda.StartMapping(lambda.MappingOptions{
-		Queues:                  a.Queues,
-		Queue:                   a.WorkQueue,
-		Function:                a.Function,
-		BatchSize:               a.Stack.Mapping.BatchSize,
-		ReportBatchItemFailures: a.Stack.Mapping.ReportBatchItemFailures,
-	})
-	return nil
 }
 
 // createQueues makes the template's queues and its topic, and returns what their references in the template are.
@@ -216,7 +259,8 @@ func (a *Account) PutEvent(event []byte) (bool, error) {
 			matched = true
 		}
 	}
-	return matched, nil
+	toKeeper, err := a.tellKeeper(event)
+	return matched || toKeeper, err
 }
 
 // FireSchedule does what EventBridge Scheduler does at the scheduled time. It returns what the function gets.
@@ -242,7 +286,9 @@ func (a *Account) Notifications() ([]queues.Notification, error) {
 // Close ends the function's processes and removes everything.
 func (a *Account) Close() error {
 	if a.Function != nil {
-		a.Function.Close()
+		for _, function := range a.functions() {
+			function.Close()
+		}
 	}
 	if a.mapping != nil {
 		a.mapping.Close()

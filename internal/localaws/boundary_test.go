@@ -44,14 +44,15 @@ func imports(t *testing.T, field, pattern string) map[string][]string {
 func TestRooms(t *testing.T) {
 	t.Parallel()
 	want := map[string][]string{
-		"": {"appstream", "awsreply", "gateway", "lambda", "operator", "queues", "template"},
+		"": {"appstream", "awsreply", "ec2", "gateway", "iam", "lambda", "operator", "queues", "rbin", "regional", "template"},
 
 		"appstream": {"awsreply", "iam"},
 		"ec2":       {"awsreply", "iam"},
 		"gateway":   {"awsreply", "wait"},
 		"lambda":    {"awsreply", "gateway", "queues", "wait"},
 		"operator":  {"awsreply"},
-		"queues":    {"awsreply", "wait"},
+		"queues":    {"awsreply", "iam", "wait"},
+		"regional":  {"appstream", "ec2", "gateway", "iam", "rbin", "ssm"},
 		"rbin":      {"awsreply", "iam"},
 		"ssm":       {"awsreply", "iam"},
 		"template":  {"eventpattern"},

@@ -31,7 +31,10 @@ func (a *Account) playOperator(deployed *template.Template, physical template.Ph
 	stack := operator.Stack{
 		Name: summary.Name, ID: summary.ID, Status: "CREATE_COMPLETE", Created: time.Now(), Account: template.AccountID,
 		Parameters: summary.Parameters, Outputs: summary.Outputs, Resources: map[string]operator.Resource{},
-		LogGroup: a.Stack.Function.LogGroup,
+		LogGroups: []string{a.Stack.Function.LogGroup},
+	}
+	if a.Stack.Keeper != nil {
+		stack.LogGroups = append(stack.LogGroups, a.Stack.Keeper.Function.LogGroup)
 	}
 	for id, made := range summary.Resources {
 		resource := operator.Resource{Type: made.Type, PhysicalID: made.PhysicalID}
@@ -66,30 +69,27 @@ func (a *Account) Listen(address string) (*gateway.Endpoint, error) {
 const peopleLatency = 3 * time.Millisecond
 
 // openToPeople makes another gateway than the function's, whose faults and latency are not for people.
-func (a *Account) openToPeople() *gateway.Gateway {
-	return gateway.New(gateway.Options{Forgetful: true, Latency: peopleLatency},
-		gateway.Service{SigningName: "appstream", Handler: a.AppStream},
-		gateway.Service{SigningName: "sns", Handler: a.Queues},
-		gateway.Service{SigningName: "sqs", Handler: a.Queues},
-		gateway.Service{SigningName: "lambda", Handler: a.Function},
+func (a *Account) openToPeople(services []gateway.Service) *gateway.Gateway {
+	return gateway.New(gateway.Options{Forgetful: true, Latency: peopleLatency}, append(services,
+		gateway.Service{SigningName: "lambda", Handler: lambda.API(a.functions())},
 		gateway.Service{SigningName: "events", Handler: http.HandlerFunc(a.putEvents)},
 		gateway.Service{SigningName: "cloudformation", Handler: a.Operator},
 		gateway.Service{SigningName: "monitoring", Handler: a.Operator},
 		gateway.Service{SigningName: "logs", Handler: a.Operator},
-		gateway.Service{SigningName: "sts", Handler: a.Operator})
+		gateway.Service{SigningName: "sts", Handler: a.Operator})...)
 }
 
 // watchFunction measures what Lambda measures of a function.
-func (a *Account) watchFunction(result lambda.Result) {
-	a.measureFunction("Invocations", result.Started, 1)
-	a.measureFunction("Duration", result.Started, float64(result.Duration.Milliseconds()))
+func (a *Account) watchFunction(name string, result lambda.Result) {
+	a.measureFunction(name, "Invocations", result.Started, 1)
+	a.measureFunction(name, "Duration", result.Started, float64(result.Duration.Milliseconds()))
 	if result.Failed() {
-		a.measureFunction("Errors", result.Started, 1)
+		a.measureFunction(name, "Errors", result.Started, 1)
 	}
 }
 
-func (a *Account) measureFunction(metric string, at time.Time, value float64) {
-	a.Operator.Record("AWS/Lambda", metric, "FunctionName", a.Stack.Function.Name, at, value)
+func (a *Account) measureFunction(name, metric string, at time.Time, value float64) {
+	a.Operator.Record("AWS/Lambda", metric, "FunctionName", name, at, value)
 }
 
 // putEvents is EventBridge's API as far as events can be put on the bus.

@@ -63,7 +63,7 @@ test "$(aws sqs get-queue-attributes --endpoint-url "$ENDPOINT" --queue-url "$(o
   --attribute-names All --query Attributes.ApproximateNumberOfMessages --output text)" = 0
 # What is not played is refused with a sentence, not with a stack trace.
 aws iam get-role --role-name r 2>&1 | grep -q 'The local AWS does not play iam'
-aws ec2 describe-vpcs 2>&1 | grep -q 'The local AWS does not play ec2'
+aws ec2 describe-vpcs 2>&1 | grep -q 'The local AWS does not play DescribeVpcs of ec2'
 aws dynamodb list-tables 2>&1 | grep -q 'The local AWS does not play dynamodb'
 `
 	environment = append(environment, "START="+time.Now().Add(-24*time.Hour).UTC().Format(time.RFC3339),

@@ -127,7 +127,7 @@ func (e *EC2) serve(w http.ResponseWriter, r *http.Request) (action string, answ
 	e.calls = append(e.calls, signed.Region+" "+action)
 	run := operationOf(action)
 	if run == nil {
-		return action, nil, refuse("InvalidAction", "The action %s is not valid for this web service.", action)
+		return action, nil, refuse("InvalidAction", "The local AWS does not play %s of ec2.", action)
 	}
 	in := e.regions[signed.Region]
 	if in == nil {

@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,7 +28,8 @@ type EnvironmentOptions struct {
 	FunctionName string
 	Region       string
 	AccountID    string
-	MemorySize   int // in MB, only told to the process; zero means 128
+	AccessKeyID  string // of the function's role; one for all by default
+	MemorySize   int    // in MB, only told to the process; zero means 128
 
 	// Variables are set besides those that Lambda sets. Nothing is inherited from this process.
 	Variables map[string]string
@@ -197,7 +199,7 @@ func (e *Environment) variables() []string {
 		"AWS_LAMBDA_LOG_STREAM_NAME":      "local/[$LATEST]" + e.name,
 		"AWS_REGION":                      o.Region,
 		"AWS_DEFAULT_REGION":              o.Region,
-		"AWS_ACCESS_KEY_ID":               "ASIALOCALLOCALLOCAL0",
+		"AWS_ACCESS_KEY_ID":               cmp.Or(o.AccessKeyID, "ASIALOCALLOCALLOCAL0"),
 		"AWS_SECRET_ACCESS_KEY":           "local",
 		"AWS_SESSION_TOKEN":               "local",
 		"LAMBDA_TASK_ROOT":                e.command.Dir,

@@ -3,6 +3,7 @@ package lambda
 import (
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -17,23 +18,30 @@ const (
 	maxEvent   = 1 << 20
 )
 
-// ServeHTTP is Lambda's own API as far as the function can be invoked with it, by its name or its ARN.
+// API is Lambda's own API as far as functions can be invoked with it, by their names or their ARNs.
 // https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
-func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if err := f.serveInvoke(w, r); err != nil {
-		awsreply.AsError(err).Write(w, r)
-	}
+func API(functions []*Function) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := serveInvoke(functions, w, r); err != nil {
+			awsreply.AsError(err).Write(w, r)
+		}
+	})
 }
 
-func (f *Function) serveInvoke(w http.ResponseWriter, r *http.Request) error {
+func serveInvoke(functions []*Function, w http.ResponseWriter, r *http.Request) error {
 	name, ok := strings.CutPrefix(r.URL.Path, "/2015-03-31/functions/")
 	name, suffix := strings.CutSuffix(name, "/invocations")
 	if r.Method != http.MethodPost || !ok || !suffix {
 		return &awsreply.Error{Status: http.StatusNotFound, Code: "UnknownOperationException", Message: "Only Invoke is available here."}
 	}
-	if name != f.options.Environment.FunctionName && name != f.ARN() {
+	i := slices.IndexFunc(functions, func(f *Function) bool { return name == f.options.Environment.FunctionName || name == f.ARN() })
+	if i < 0 {
 		return &awsreply.Error{Status: http.StatusNotFound, Code: "ResourceNotFoundException", Message: "Function not found: " + name}
 	}
+	return functions[i].serveInvoke(w, r)
+}
+
+func (f *Function) serveInvoke(w http.ResponseWriter, r *http.Request) error {
 	kind, limit := r.Header.Get("X-Amz-Invocation-Type"), maxRequest
 	if kind == "Event" {
 		limit = maxEvent

@@ -17,7 +17,7 @@ func TestInvokeAPI(t *testing.T) {
 	t.Parallel()
 	var attempts results
 	f := newFunction(t, lambda.FunctionOptions{Scale: 600, OnResult: attempts.add})
-	server := httptest.NewServer(f)
+	server := httptest.NewServer(lambda.API([]*lambda.Function{f}))
 	t.Cleanup(server.Close)
 	name := f.ARN()[strings.LastIndexByte(f.ARN(), ':')+1:]
 
@@ -75,7 +75,7 @@ func TestInvokeAPIKnowsNothingElse(t *testing.T) {
 	t.Parallel()
 	f := newFunction(t, lambda.FunctionOptions{})
 	recorder := httptest.NewRecorder()
-	f.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/2015-03-31/functions/", nil))
+	lambda.API([]*lambda.Function{f}).ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/2015-03-31/functions/", nil))
 	if recorder.Code != http.StatusNotFound {
 		t.Errorf("status %d", recorder.Code)
 	}

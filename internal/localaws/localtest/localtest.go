@@ -166,13 +166,7 @@ func complete(t testing.TB, options localaws.Options) localaws.Options {
 func Start(t testing.TB, options localaws.Options) *localaws.Account {
 	t.Helper()
 	log := &Log{}
-	onLog := options.OnLog
-	options.OnLog = func(line lambda.LogLine) {
-		log.Add(line)
-		if onLog != nil {
-			onLog(line)
-		}
-	}
+	options.OnLog, options.OnKeeperLog = log.before(options.OnLog), log.before(options.OnKeeperLog)
 	account, err := localaws.Start(t.Context(), complete(t, options))
 	if err != nil {
 		t.Fatal(err)

@@ -24,6 +24,16 @@ func (l *Log) Add(line lambda.LogLine) {
 	l.lines = append(l.lines, line)
 }
 
+// before returns an OnLog that keeps each line, and then tells another, if there is one.
+func (l *Log) before(next func(lambda.LogLine)) func(lambda.LogLine) {
+	return func(line lambda.LogLine) {
+		l.Add(line)
+		if next != nil {
+			next(line)
+		}
+	}
+}
+
 // Lines returns the lines so far.
 func (l *Log) Lines() []lambda.LogLine {
 	l.mutex.Lock()

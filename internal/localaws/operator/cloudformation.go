@@ -18,7 +18,7 @@ type Stack struct {
 	Parameters map[string]string
 	Outputs    map[string]string
 	Resources  map[string]Resource // by logical id
-	LogGroup   string
+	LogGroups  []string
 }
 
 // Resource is what the stack has made.

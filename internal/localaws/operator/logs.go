@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,8 +12,9 @@ import (
 	"appstream-ami-exporter/internal/localaws/awsreply"
 )
 
-// line is a line of the function's log.
+// line is a line of a function's log.
 type line struct {
+	group  string
 	at     time.Time
 	stream string
 	text   string
@@ -21,15 +23,15 @@ type line struct {
 // mostLines bounds what is kept of the log: some days of compressed nights.
 const mostLines = 200_000
 
-// Log takes a line of the function's log, and counts what it measures: CloudWatch makes metrics of lines in its embedded metric
+// Log takes a line of a function's log, and counts what it measures: CloudWatch makes metrics of lines in its embedded metric
 // format.
-func (s *Server) Log(at time.Time, stream, text string) {
+func (s *Server) Log(group string, at time.Time, stream, text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.log) == mostLines {
 		s.log = append(s.log[:0], s.log[mostLines/10:]...)
 	}
-	s.log = append(s.log, line{at, stream, text})
+	s.log = append(s.log, line{group, at, stream, text})
 	s.measure(text)
 }
 
@@ -42,7 +44,7 @@ func (s *Server) filterLogEvents(in object) (object, error) {
 	if identifier := text(in, "logGroupIdentifier"); identifier != "" {
 		group = identifier[strings.LastIndex(identifier, ":")+1:]
 	}
-	if group != s.options.Stack.LogGroup {
+	if !slices.Contains(s.options.Stack.LogGroups, group) {
 		return nil, awsreply.Refuse("ResourceNotFoundException", "The specified log group does not exist.")
 	}
 	matches, err := pattern(text(in, "filterPattern"))
@@ -57,6 +59,9 @@ func (s *Server) filterLogEvents(in object) (object, error) {
 	events := list{}
 	for i := first; i < len(s.log); i++ {
 		l := s.log[i]
+		if l.group != group {
+			continue
+		}
 		milliseconds := float64(l.at.UnixMilli())
 		if start := number(in, "startTime"); milliseconds < start {
 			continue

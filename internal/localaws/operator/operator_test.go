@@ -37,7 +37,7 @@ func play(t *testing.T, alarms map[string]map[string]any, depth int) (*operator.
 			Name: "stack", ID: "arn:aws:cloudformation:eu-west-1:123456789012:stack/stack/1", Status: "CREATE_COMPLETE",
 			Created:    now.Add(-time.Hour),
 			Parameters: map[string]string{"Images": "*"}, Outputs: map[string]string{"FunctionName": "f & g"}, Resources: resources,
-			LogGroup: "log",
+			LogGroups: []string{"log", "other"},
 		},
 		Now:   func() time.Time { return now },
 		Depth: func(name string) (int, bool) { return depth, name == "failed" },
@@ -85,8 +85,9 @@ func TestLog(t *testing.T) {
 		`{"message":"run finished: no image matches","trigger":"schedule","images":0}`,
 		`{"message":"run finished","trigger":"request"}`, "no JSON, run finished",
 	} {
-		s.Log(now.Add(time.Duration(i)*time.Minute), "stream", text)
+		s.Log("log", now.Add(time.Duration(i)*time.Minute), "stream", text)
 	}
+	s.Log("other", now, "stream", "of another function")
 	client := cloudwatchlogs.NewFromConfig(cfg)
 	tests := map[string]struct {
 		input cloudwatchlogs.FilterLogEventsInput
@@ -106,7 +107,8 @@ func TestLog(t *testing.T) {
 		"another form":   {cloudwatchlogs.FilterLogEventsInput{FilterPattern: aws.String(`[a, b]`)}, 0, "InvalidParameterException"},
 		"numbers": {cloudwatchlogs.FilterLogEventsInput{FilterPattern: aws.String(`{ $.images > 4 }`)}, 0,
 			"InvalidParameterException"},
-		"another group": {cloudwatchlogs.FilterLogEventsInput{LogGroupName: aws.String("other")}, 0, "ResourceNotFoundException"},
+		"another group": {cloudwatchlogs.FilterLogEventsInput{LogGroupName: aws.String("other")}, 1, ""},
+		"no such group": {cloudwatchlogs.FilterLogEventsInput{LogGroupName: aws.String("none")}, 0, "ResourceNotFoundException"},
 	}
 	for title, test := range tests {
 		if test.input.LogGroupName == nil {
@@ -134,13 +136,13 @@ func TestMetrics(t *testing.T) {
 	s, cfg := play(t, nil, 0)
 	line := func(ago time.Duration, values string) {
 		at := now.Add(-ago)
-		s.Log(at, "stream", `{"FunctionName":"f","ExportDuration":`+values+`,"_aws":{"Timestamp":`+millis(at)+
+		s.Log("log", at, "stream", `{"FunctionName":"f","ExportDuration":`+values+`,"_aws":{"Timestamp":`+millis(at)+
 			`,"CloudWatchMetrics":[{"Namespace":"N","Dimensions":[["FunctionName"]],"Metrics":[{"Name":"ExportDuration",`+
 			`"Unit":"Seconds"}]}]}}`)
 	}
 	line(50*time.Hour, "[100, 300]")
 	line(time.Hour, "200")
-	s.Log(now, "stream", `{"message":"no metric"}`)
+	s.Log("log", now, "stream", `{"message":"no metric"}`)
 	answer, err := cloudwatch.NewFromConfig(cfg).GetMetricStatistics(t.Context(), &cloudwatch.GetMetricStatisticsInput{
 		Namespace: aws.String("N"), MetricName: aws.String("ExportDuration"),
 		Dimensions: []types.Dimension{{Name: aws.String("FunctionName"),

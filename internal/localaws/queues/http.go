@@ -1,6 +1,7 @@
 package queues
 
 import (
+	"encoding/xml"
 	"io"
 	"net/http"
 	"net/url"
@@ -30,10 +31,11 @@ func (q *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		awsreply.Refuse("MalformedQueryString", "the request is not a form: %v", err).Write(w, r)
 		return
 	}
-	id, err := q.callSNS(form)
+	answer, err := q.callSNS(awsreply.CallerOf(r), form)
 	if err != nil {
 		awsreply.AsError(err).Write(w, r)
 		return
 	}
-	writePublished(w, id)
+	w.Header().Set("Content-Type", "text/xml")
+	_ = xml.NewEncoder(w).Encode(answer) // fails only if the caller has gone
 }

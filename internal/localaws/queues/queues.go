@@ -16,6 +16,8 @@ import (
 	"github.com/Admiral-Piett/goaws/app/router"
 	"github.com/google/uuid"
 	"github.com/sirupsen/logrus"
+
+	"appstream-ami-exporter/internal/localaws/iam"
 )
 
 // Server is an SQS and SNS of its own.
@@ -39,6 +41,9 @@ type Options struct {
 	// Scale compresses delays and visibility timeouts: at 60, a minute passes in one real second.
 	// Callers use true values. Zero means 1, real time.
 	Scale float64
+
+	// Authorize is asked about each call to SNS before anything is done. None allows everything.
+	Authorize func(iam.Request) bool
 }
 
 // Queue is one SQS queue.
@@ -67,6 +72,9 @@ type QueueOptions struct {
 func New(options Options) *Server {
 	if options.Scale == 0 {
 		options.Scale = 1
+	}
+	if options.Authorize == nil {
+		options.Authorize = func(iam.Request) bool { return true }
 	}
 	goawsLock.Lock()
 	defer goawsLock.Unlock()

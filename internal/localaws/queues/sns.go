@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/Admiral-Piett/goaws/app/models"
 	"github.com/google/uuid"
 
 	"appstream-ami-exporter/internal/localaws/awsreply"
+	"appstream-ami-exporter/internal/localaws/iam"
 )
 
 // deduplicationPeriod is how long a FIFO topic remembers what it was given.
@@ -104,17 +106,35 @@ func notification(body string) (Notification, error) {
 	return n, nil
 }
 
-// callSNS executes Publish, the only action that is open to clients, and returns the message id.
-func (q *Server) callSNS(form url.Values) (messageID string, err error) {
-	if action := form.Get("Action"); action != "Publish" {
-		return "", awsreply.Refuse("InvalidAction", "The action %s is not available here.", action)
+// callSNS executes one of the actions that are open to clients, and returns its answer.
+func (q *Server) callSNS(accessKeyID string, form url.Values) (answer any, err error) {
+	action := form.Get("Action")
+	if action != "Publish" && action != "GetTopicAttributes" {
+		return nil, awsreply.Refuse("InvalidAction", "The action %s is not available here.", action)
+	}
+	request := iam.Request{
+		Action: "sns:" + action, Resource: form.Get("TopicArn"), AccessKeyID: accessKeyID,
+		Keys: map[string][]string{"aws:RequestedRegion": {q.options.Region}},
+	}
+	if !q.options.Authorize(request) {
+		return nil, &awsreply.Error{Status: http.StatusForbidden, Code: "AuthorizationError",
+			Message: "The role is not authorized to perform: " + request.Action + " on resource: " + request.Resource}
 	}
 	goawsLock.Lock()
 	defer goawsLock.Unlock()
 	topic := q.topics[form.Get("TopicArn")]
 	if topic == nil {
-		return "", &awsreply.Error{Status: http.StatusNotFound, Code: "NotFound", Message: "Topic does not exist"}
+		return nil, &awsreply.Error{Status: http.StatusNotFound, Code: "NotFound", Message: "Topic does not exist"}
 	}
+	if action == "GetTopicAttributes" {
+		return q.topicAttributes(topic), nil
+	}
+	id, err := q.publish(topic, form)
+	return newPublished(id), err
+}
+
+// publish takes a message for a topic, and returns its id. The caller holds goawsLock.
+func (q *Server) publish(topic *topicState, form url.Values) (messageID string, err error) {
 	attributes := formAttributes(form)
 	if err := checkPublish(form, attributes); err != nil {
 		return "", err
@@ -194,12 +214,30 @@ func formAttributes(form url.Values) map[string]models.MessageAttribute {
 	}
 }
 
-func writePublished(w http.ResponseWriter, id string) {
-	answer := struct {
-		XMLName   xml.Name `xml:"http://sns.amazonaws.com/doc/2010-03-31/ PublishResponse"`
-		MessageID string   `xml:"PublishResult>MessageId"`
-		RequestID string   `xml:"ResponseMetadata>RequestId"`
-	}{MessageID: id, RequestID: uuid.NewString()}
-	w.Header().Set("Content-Type", "text/xml")
-	_ = xml.NewEncoder(w).Encode(answer) // fails only if the caller has gone
+type published struct {
+	XMLName   xml.Name `xml:"http://sns.amazonaws.com/doc/2010-03-31/ PublishResponse"`
+	MessageID string   `xml:"PublishResult>MessageId"`
+	RequestID string   `xml:"ResponseMetadata>RequestId"`
+}
+
+func newPublished(id string) published { return published{MessageID: id, RequestID: uuid.NewString()} }
+
+type topicAttribute struct {
+	Key   string `xml:"key"`
+	Value string `xml:"value"`
+}
+
+type topicAttributes struct {
+	XMLName    xml.Name         `xml:"http://sns.amazonaws.com/doc/2010-03-31/ GetTopicAttributesResponse"`
+	Attributes []topicAttribute `xml:"GetTopicAttributesResult>Attributes>entry"`
+	RequestID  string           `xml:"ResponseMetadata>RequestId"`
+}
+
+// topicAttributes tells who hears of a topic: a queue of the account confirms its subscription at once.
+// https://docs.aws.amazon.com/sns/latest/api/API_GetTopicAttributes.html
+func (q *Server) topicAttributes(topic *topicState) topicAttributes {
+	return topicAttributes{RequestID: uuid.NewString(), Attributes: []topicAttribute{
+		{"TopicArn", topic.ARN}, {"Owner", q.options.AccountID},
+		{"SubscriptionsConfirmed", strconv.Itoa(len(topic.subscribers))}, {"SubscriptionsPending", "0"}, {"SubscriptionsDeleted", "0"},
+	}}
 }

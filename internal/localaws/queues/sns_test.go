@@ -204,6 +204,14 @@ func TestSNSLimits(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", tt.name, err, tt.want)
 		}
 	}
+	attributes, err := client.GetTopicAttributes(t.Context(), &sns.GetTopicAttributesInput{TopicArn: &topic.ARN})
+	if err != nil || attributes.Attributes["SubscriptionsConfirmed"] != "0" || attributes.Attributes["TopicArn"] != topic.ARN {
+		t.Errorf("its attributes are %v, %v", attributes, err)
+	}
+	if _, err := client.GetTopicAttributes(t.Context(), &sns.GetTopicAttributesInput{TopicArn: aws.String(topic.ARN + "x")}); errorCode(err) !=
+		"NotFound" {
+		t.Errorf("the attributes of no topic: %v", err)
+	}
 	if _, err := client.DeleteTopic(t.Context(), &sns.DeleteTopicInput{TopicArn: &topic.ARN}); errorCode(err) != "InvalidAction" {
 		t.Errorf("delete the topic: got %v, want InvalidAction", err)
 	}

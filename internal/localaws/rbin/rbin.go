@@ -162,6 +162,19 @@ func (b *RecycleBin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(answer) // fails only when the client has gone
 }
 
+const rulePath = "/rules/"
+
+// OperationOf returns the operation that a request is for, which its path says, or "" for one that is not played.
+func OperationOf(r *http.Request) string {
+	switch {
+	case r.Method == http.MethodPost && r.URL.Path == "/list-rules":
+		return "ListRules"
+	case r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, rulePath):
+		return "GetRule"
+	}
+	return ""
+}
+
 func (b *RecycleBin) serve(r *http.Request) (any, error) {
 	signed, ok := awsreply.SignatureOf(r)
 	if !ok {
@@ -169,17 +182,15 @@ func (b *RecycleBin) serve(r *http.Request) (any, error) {
 	}
 	region := signed.Region
 	b.caller = signed.AccessKeyID
-	if r.Method == http.MethodPost && r.URL.Path == "/list-rules" {
-		if err := b.nextFault("ListRules"); err != nil {
-			return nil, err
-		}
-		return b.listRules(region, r.Body)
+	operation := OperationOf(r)
+	if err := b.nextFault(operation); err != nil {
+		return nil, err
 	}
-	if id, ok := strings.CutPrefix(r.URL.Path, "/rules/"); ok && r.Method == http.MethodGet {
-		if err := b.nextFault("GetRule"); err != nil {
-			return nil, err
-		}
-		return b.getRule(region, id)
+	switch operation {
+	case "ListRules":
+		return b.listRules(region, r.Body)
+	case "GetRule":
+		return b.getRule(region, strings.TrimPrefix(r.URL.Path, rulePath))
 	}
 	return nil, refuse("UnknownOperationException", "%s %s is not known.", r.Method, r.URL.Path)
 }
