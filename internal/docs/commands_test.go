@@ -10,43 +10,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"appstream-ami-exporter/internal/localaws"
-	"appstream-ami-exporter/internal/localaws/appstream"
+	"gopkg.in/yaml.v3"
+
 	"appstream-ami-exporter/internal/localaws/localtest"
 )
 
 func TestMain(m *testing.M) { os.Exit(localtest.Main(m)) }
-
-// block is a block of code in a document.
-type block struct {
-	page string
-	kind string // what comes after the backticks
-	text string
-}
-
-func blocks(t *testing.T) (all []block) {
-	t.Helper()
-	for _, page := range pages(t) {
-		for _, match := range regexp.MustCompile("(?ms)^```([^\n]*)\n(.*?)^```$").FindAllStringSubmatch(read(t, page), -1) {
-			all = append(all, block{page, match[1], match[2]})
-		}
-	}
-	return all
-}
-
-// A reader knows by its kind what a block is, and so do the tests below.
-func TestKindsOfBlocks(t *testing.T) {
-	for _, b := range blocks(t) {
-		if !slices.Contains([]string{"sh", "sh aws", "json", "yaml", "go", ""}, b.kind) {
-			t.Errorf("%s: a block of the kind %q", b.page, b.kind)
-		}
-		if b.kind == "" && regexp.MustCompile(`(?m)^(make|aws|sam|go|git|cd|\$) `).MatchString(b.text) {
-			t.Errorf("%s: commands in a block that is not marked with sh or sh aws:\n%s", b.page, b.text)
-		}
-	}
-}
 
 // elsewhere are commands that are run, but not here.
 var elsewhere = map[string]string{
@@ -88,30 +58,35 @@ func TestCommands(t *testing.T) {
 
 // What needs an AWS account is run against the local AWS: the project's own commands as they are, and the real aws command as far
 // as its services are played. Of what is not, the aws command at least says whether it knows each argument, since it is sent to
-// where nobody answers; and what would deploy has stand-ins.
+// where nobody answers; and what would deploy has stand-ins. Each page has an account of its own, in which its blocks follow one
+// another, as for a reader.
 func TestCommandsForAWS(t *testing.T) {
 	aws := localtest.Tool(t, "aws", "https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html")
 	if testing.Short() {
 		t.Skip("SKIPPED: takes half a minute")
 	}
-	endpoint := account(t)
-	tree, tools, answered := checkout(t), t.TempDir(), filepath.Join(t.TempDir(), "answered")
+	tree, tools := checkout(t), t.TempDir()
 	standIns(t, tools, map[string]string{
-		"aws": `case "$1 $2" in
-"cloudformation package" | "cloudformation deploy" | "s3 "*) echo stand-in; exit ;; # these call other services as well
+		"aws": `call() { AWS_ENDPOINT_URL=$endpoint ` + aws + ` "$@" --endpoint-url "$endpoint" 2>&1; }
+endpoint=$AWS_ENDPOINT_URL
+case $1 in ec2 | rbin | ssm) endpoint=$AMIS_ENDPOINT_URL ;; esac
+case "$1 $2" in
+"cloudformation package" | "cloudformation deploy" | "s3 "*) ;; # S3 is not played
+*)
+	if said=$(call "$@"); then
+		echo "$1 $2" >>"$ANSWERED"
+		printf '%s\n' "$said"
+		exit
+	fi
+	case $said in
+	*"(DryRunOperationException)"*) echo "$1 $2" >>"$ANSWERED"; exit ;; # how AppStream says that all is well
+	*"(UnknownOperationException)"* | *"(InvalidAction)"*) ;; # not played
+	*"Stack with id appstream-ami-exporter-key does not exist"*) ;; # its deployment was sent to nobody
+	*) echo "aws $*: $said" >&2; exit 1 ;;
+	esac ;;
 esac
-if said=$(` + aws + ` "$@" --endpoint-url "$AWS_ENDPOINT_URL" 2>&1); then
-	echo "$1 $2" >>"` + answered + `"
-	printf '%s\n' "$said"
-	exit
-fi
-case $said in
-*"(UnknownOperationException)"* | *"(InvalidAction)"*) ;; # not played
-*"Stack with id appstream-ami-exporter-key does not exist"*) ;; # its deployment has a stand-in
-*"The AMI ami-0123456789abcdef0 was not found"*) ;; # it is an example
-*) echo "aws $*: $said" >&2; exit 1 ;;
-esac
-said=$(` + aws + ` "$@" --endpoint-url http://127.0.0.1:9 2>&1)
+endpoint=http://127.0.0.1:9
+said=$(call "$@") && exit
 case $said in *"Could not connect"*) echo stand-in ;; *) echo "aws $*: $said" >&2; exit 1 ;; esac`,
 		"sam": `case $1 in build | deploy | delete) ;; *) echo "sam $1?" >&2; exit 1 ;; esac`,
 		"git": `echo v1.0.0`,
@@ -119,59 +94,40 @@ case $said in *"Could not connect"*) echo stand-in ;; *) echo "aws $*: $said" >&
 case $1 in plan | export | night | status | replay) exec ` + look(t, "make") + ` "$@" </dev/null ;; esac
 exec ` + look(t, "make") + ` -n "$@" >/dev/null`,
 	})
-	environment := []string{
-		"PATH=" + tools + string(os.PathListSeparator) + os.Getenv("PATH"), "AWS_MAX_ATTEMPTS=1", "AWS_ENDPOINT_URL=" + endpoint,
-		"AWS_DEFAULT_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x", "AWS_EC2_METADATA_DISABLED=true",
-		"AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
-	}
-	if err := os.MkdirAll(filepath.Join(tree, "build", "package"), 0o755); err != nil {
+	execute(t, tree, "make build/exporter", nil) // once for all
+
+	// What make package makes is for other tests.
+	packaged := filepath.Join(tree, "build", "package")
+	if err := os.MkdirAll(packaged, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	execute(t, tree, "make plan", environment) // builds the program, once for all
+	for _, name := range []string{"appstream-ami-exporter-v1.0.0.yaml", "packaged.yaml"} {
+		if err := os.WriteFile(filepath.Join(packaged, name), []byte("Resources: {}\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	// It calls aws many times and reads the answers; it has a test of its own.
 	standIns(t, filepath.Join(tree, "examples", "stackset"), map[string]string{"deploy": "exit 0"})
-	t.Run("blocks", func(t *testing.T) {
-		for _, b := range blocks(t) {
-			if b.kind != "sh aws" {
-				continue
-			}
-			first, _, _ := strings.Cut(b.text, "\n")
-			t.Run(b.page+": "+first, func(t *testing.T) {
+	var everywhere answers
+	t.Run("pages", func(t *testing.T) {
+		for page, blocks := range byPage(blocks(t), "sh aws") {
+			t.Run(page, func(t *testing.T) {
 				t.Parallel()
-				execute(t, tree, strings.ReplaceAll(b.text, "http://127.0.0.1:4577", endpoint), environment)
+				w := newReader(t, tree, tools)
+				for _, b := range blocks {
+					w.execute(t, b)
+				}
+				if check := afterwards[page]; check != nil {
+					check(t, w)
+				}
+				everywhere.add(t, w.answered)
 			})
 		}
 	})
-	log, err := os.ReadFile(answered)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, call := range []string{
-		"appstream list-export-image-tasks", "cloudformation describe-stacks", "events put-events", "lambda invoke", "sqs purge-queue",
-		"sqs receive-message",
-	} {
-		if !strings.Contains(string(log), call+"\n") {
-			t.Errorf("the local AWS has not answered aws %s", call)
-		}
-	}
-}
-
-// account starts a local AWS that has had a calm night, and returns where it is.
-func account(t *testing.T) (endpoint string) {
-	t.Helper()
-	account := localtest.Start(t, localaws.Options{AppStream: appstream.Options{
-		Importable: func(string) (bool, string) { return true, "" }, // whatever AMI the documents name
-	}})
-	account.AppStream.PutImage(appstream.Image{Name: "win2022-base-7"})
-	opened, err := account.Listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := account.FireSchedule(time.Now()); err != nil {
-		t.Fatal(err)
-	}
-	localtest.Settle(t, account)
-	return opened.URL()
+	everywhere.had(t, "appstream create-imported-image", "appstream describe-images", "appstream list-export-image-tasks",
+		"cloudformation describe-stacks", "ec2 copy-image", "ec2 create-tags", "ec2 describe-images", "ec2 disable-image-deprecation",
+		"ec2 list-images-in-recycle-bin", "ec2 restore-image-from-recycle-bin", "ec2 restore-snapshot-from-recycle-bin",
+		"events put-events", "lambda invoke", "sqs purge-queue", "sqs receive-message")
 }
 
 // standIns puts commands into a directory.
@@ -239,4 +195,42 @@ func checkout(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return tree
+}
+
+// A template that a command deploys is where the command says, seen from the root of the repository, and has the parameters that
+// the command sets. AWS would say so only after the upload.
+func TestDeployedTemplates(t *testing.T) {
+	file := regexp.MustCompile(`--template-file (\S+)`)
+	overrides := regexp.MustCompile(`--parameter-overrides((?: [A-Za-z]+=\S+)+)`)
+	found := 0
+	for _, b := range blocks(t) {
+		for line := range strings.SplitSeq(strings.ReplaceAll(b.text, "\\\n", ""), "\n") {
+			named := file.FindStringSubmatch(line)
+			if named == nil || strings.HasPrefix(named[1], "build/") { // of a release
+				continue
+			}
+			found++
+			var template struct {
+				Parameters map[string]struct {
+					AllowedPattern string `yaml:"AllowedPattern"`
+				} `yaml:"Parameters"`
+			}
+			if err := yaml.Unmarshal([]byte(read(t, named[1])), &template); err != nil {
+				t.Errorf("%s: %s: %v", b.page, named[1], err)
+			}
+			for _, set := range overrides.FindAllStringSubmatch(line, -1) {
+				for _, pair := range strings.Fields(set[1]) {
+					name, value, _ := strings.Cut(pair, "=")
+					parameter, known := template.Parameters[name]
+					pattern, err := regexp.Compile(parameter.AllowedPattern) // Go knows no lookahead
+					if !known || err == nil && !pattern.MatchString(value) {
+						t.Errorf("%s: %s does not take the parameter %s", b.page, named[1], pair)
+					}
+				}
+			}
+		}
+	}
+	if found < 3 {
+		t.Errorf("only %d commands deploy a template", found)
+	}
 }

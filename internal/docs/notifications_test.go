@@ -15,22 +15,23 @@ var jsonBlock = regexp.MustCompile("(?s)(<!-- [a-z ]+ -->\n)?```json\n(.*?)\n```
 // Every JSON in the documents is JSON, and every notification is one by the schema.
 func TestExamples(t *testing.T) {
 	shown := map[notify.Type]bool{}
-	for _, name := range pages(t) {
-		for _, block := range jsonBlock.FindAllStringSubmatch(read(t, name), -1) {
-			var document map[string]any
-			if err := json.Unmarshal([]byte(block[2]), &document); err != nil {
-				t.Errorf("%s: %v in\n%s", name, err, block[2])
-			}
-			if _, ok := document["schemaVersion"]; !ok {
-				continue
-			}
-			if err := notifytest.Check([]byte(block[2])); err != nil {
-				t.Errorf("%s: %v in\n%s", name, err, block[2])
-			}
-			if name == "docs/NOTIFICATIONS.md" {
-				kind, _ := document["type"].(string)
-				shown[notify.Type(kind)] = true
-			}
+	for _, b := range blocks(t) {
+		if b.kind != "json" {
+			continue
+		}
+		var document map[string]any
+		if err := json.Unmarshal([]byte(b.text), &document); err != nil {
+			t.Errorf("%s: %v in\n%s", b.page, err, b.text)
+		}
+		if _, ok := document["schemaVersion"]; !ok {
+			continue
+		}
+		if err := notifytest.Check([]byte(b.text)); err != nil {
+			t.Errorf("%s: %v in\n%s", b.page, err, b.text)
+		}
+		if b.page == "docs/NOTIFICATIONS.md" {
+			kind, _ := document["type"].(string)
+			shown[notify.Type(kind)] = true
 		}
 	}
 	for _, kind := range []notify.Type{notify.ExportStarted, notify.ExportCompleted, notify.ExportFailed, notify.ExportRejected,

@@ -1,0 +1,191 @@
+package docs
+
+import (
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"appstream-ami-exporter/internal/keep"
+	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/appstream"
+	"appstream-ami-exporter/internal/localaws/awsreply"
+	"appstream-ami-exporter/internal/localaws/ec2"
+	"appstream-ami-exporter/internal/localaws/localtest"
+	"appstream-ami-exporter/internal/localaws/rbin"
+	"appstream-ami-exporter/internal/localaws/ssm"
+)
+
+// The AMI that the documents name, of their image, and its snapshot.
+const (
+	exampleAMI      = "ami-0123456789abcdef0"
+	exampleSnapshot = "snap-0123456789abcdef0"
+	exampleName     = "win2022-base-7-20261120T101500Z"
+	exampleHome     = "eu-west-1"
+	exampleStack    = "appstream-ami-exporter@" + exampleHome
+)
+
+// exampleExported is when the AMI was made; the documents know the time to the hour.
+var exampleExported = time.Date(2026, 11, 20, 11, 10, 0, 0, time.UTC)
+
+// reader is somebody who does what a page says, one block after the other, in an account of their own.
+type reader struct {
+	tree        string
+	environment []string
+	answered    string // a file: what the local AWS has answered
+	endpoint    string
+	ec2         *ec2.EC2
+}
+
+func newReader(t *testing.T, tree, tools string) *reader {
+	t.Helper()
+	account := localtest.Start(t, localaws.Options{AppStream: appstream.Options{
+		Importable: func(id string) (bool, string) { return id == exampleAMI, "" },
+	}})
+	account.AppStream.PutImage(appstream.Image{Name: "win2022-base-7"})
+	opened, err := account.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := account.FireSchedule(time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	localtest.Settle(t, account)
+	r := &reader{tree: tree, answered: filepath.Join(t.TempDir(), "answered"), endpoint: opened.URL()}
+	r.environment = []string{
+		"PATH=" + tools + string(os.PathListSeparator) + os.Getenv("PATH"), "AWS_MAX_ATTEMPTS=1", "AWS_ENDPOINT_URL=" + r.endpoint,
+		"AMIS_ENDPOINT_URL=" + r.serveAMIs(t), "ANSWERED=" + r.answered,
+		"AWS_DEFAULT_REGION=" + exampleHome, "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x", "AWS_EC2_METADATA_DISABLED=true",
+		"AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
+	}
+	return r
+}
+
+// serveAMIs plays EC2, with the AMI of the examples in every Region, and what belongs to AMIs.
+func (r *reader) serveAMIs(t *testing.T) (url string) {
+	t.Helper()
+	bin := rbin.New(rbin.Options{})
+	r.ec2 = ec2.New(ec2.Options{
+		Retention: func(string, string, map[string]string) time.Duration { return 7 * 24 * time.Hour },
+	})
+	for _, region := range []string{exampleHome, "eu-central-1"} {
+		r.ec2.PutImage(ec2.Image{
+			ID: exampleAMI, Region: region, Name: exampleName, Created: exampleExported,
+			Volumes: []ec2.Volume{{Device: "/dev/sda1", SnapshotID: exampleSnapshot, SizeGiB: 200, Type: "gp3"}},
+			Tags:    map[string]string{"appstream-ami-exporter:image-arn": "arn:aws:appstream:eu-west-1:123456789012:image/win2022-base-7"},
+		})
+	}
+	services := map[string]http.Handler{"ec2": r.ec2, "rbin": bin, "ssm": ssm.New(ssm.Options{})}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		services[awsreply.SigningName(request)].ServeHTTP(w, request)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// execute does what a block says.
+func (r *reader) execute(t *testing.T, b block) {
+	t.Helper()
+	if strings.Contains(b.text, "-from-recycle-bin") { // the page speaks of an AMI that was retired
+		execute(t, r.tree, "aws ec2 deregister-image --image-id "+exampleAMI+" --delete-associated-snapshots", r.environment)
+	}
+	execute(t, r.tree, strings.ReplaceAll(b.text, "http://127.0.0.1:4577", r.endpoint), r.environment)
+}
+
+// ami is one of the reader's account as the keeper sees it.
+func (r *reader) ami(image ec2.Image) keep.AMI {
+	return keep.AMI{
+		ID: image.ID, Name: image.Name, OwnerID: image.Owner, State: string(image.State), CreationDate: image.Created, Tags: image.Tags,
+		SourceImageID: image.SourceImageID, SourceImageRegion: image.SourceImageRegion,
+	}
+}
+
+// decides is what the keeper makes of an AMI of the reader's, when it sees nothing else.
+func (r *reader) decides(t *testing.T, image ec2.Image) *keep.Decision {
+	t.Helper()
+	now := exampleExported.Add(30 * 24 * time.Hour)
+	rules, err := keep.ParseRules("last=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ami := r.ami(image)
+	ami.State = keep.StateAvailable // a copy will be
+	plan := keep.MakePlan(
+		keep.Config{Home: exampleHome, Account: "123456789012", Partition: "aws", Stack: exampleStack, Location: time.UTC, Keep: rules},
+		keep.Facts{Now: now, Regions: []keep.RegionFacts{{
+			Region: exampleHome, Listing: keep.Listing{AMIs: []keep.AMI{ami}, ServerTime: now},
+		}}},
+	)
+	return plan.Regions[0].Decisions[0]
+}
+
+// afterwards is what must be so in the account of somebody who has done all that a page says.
+var afterwards = map[string]func(*testing.T, *reader){
+	"docs/KEEPING.md": func(t *testing.T, r *reader) {
+		image, _ := r.ec2.Image(exampleHome, exampleAMI)
+		if d := r.decides(t, image); d.Fate != keep.FateKeep || !strings.Contains(d.Reason, "somebody tagged it") {
+			t.Errorf("with the tag that is to keep it, the AMI's fate is %s: %s", d.Fate, d.Reason)
+		}
+		image.Tags = maps.Clone(image.Tags)
+		delete(image.Tags, "appstream-ami-exporter:keep")
+		if d := r.decides(t, image); d.Fate != keep.FateKeep || d.Family.Name != "win2022-base-7" {
+			t.Errorf("an AMI that was adopted as the page says is not judged: %s: %s", d.Fate, d.Reason)
+		}
+	},
+	"docs/RESTORE.md": func(t *testing.T, r *reader) {
+		at := slices.IndexFunc(r.ec2.Images(exampleHome), func(image ec2.Image) bool { return image.SourceImageID == exampleAMI })
+		if at < 0 {
+			t.Fatal("nothing was copied into the Region of AppStream")
+		}
+		if d := r.decides(t, r.ec2.Images(exampleHome)[at]); d.Fate != keep.FateLeft {
+			t.Errorf("the copy is not left alone by the keeper: %s: %s", d.Fate, d.Reason)
+		}
+	},
+}
+
+// byPage are the blocks of a kind, by their page.
+func byPage(blocks []block, kind string) map[string][]block {
+	pages := map[string][]block{}
+	for _, b := range blocks {
+		if b.kind == kind {
+			pages[b.page] = append(pages[b.page], b)
+		}
+	}
+	return pages
+}
+
+// answers are the calls that a local AWS has answered.
+type answers struct {
+	mu   sync.Mutex
+	seen []string
+}
+
+// add takes over what one reader's account has answered.
+func (a *answers) add(t *testing.T, file string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil && !os.IsNotExist(err) {
+		t.Error(err)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for call := range strings.SplitSeq(string(text), "\n") {
+		a.seen = append(a.seen, call)
+	}
+}
+
+// had expects each of the calls to have been answered.
+func (a *answers) had(t *testing.T, calls ...string) {
+	t.Helper()
+	for _, call := range calls {
+		if !slices.Contains(a.seen, call) {
+			t.Errorf("the local AWS has not answered aws %s", call)
+		}
+	}
+}
