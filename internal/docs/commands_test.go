@@ -69,7 +69,6 @@ func TestCommandsForAWS(t *testing.T) {
 	standIns(t, tools, map[string]string{
 		"aws": `call() { AWS_ENDPOINT_URL=$endpoint ` + aws + ` "$@" --endpoint-url "$endpoint" 2>&1; }
 endpoint=$AWS_ENDPOINT_URL
-case $1 in ec2 | rbin | ssm) endpoint=$AMIS_ENDPOINT_URL ;; esac
 case "$1 $2" in
 "cloudformation package" | "cloudformation deploy" | "s3 "*) ;; # S3 is not played
 *)
@@ -91,7 +90,7 @@ case $said in *"Could not connect"*) echo stand-in ;; *) echo "aws $*: $said" >&
 		"sam": `case $1 in build | deploy | delete) ;; *) echo "sam $1?" >&2; exit 1 ;; esac`,
 		"git": `echo v1.0.0`,
 		"make": `unset MAKEFLAGS
-case $1 in plan | export | night | status | replay) exec ` + look(t, "make") + ` "$@" </dev/null ;; esac
+case $1 in plan | export | keep | night | status | replay) exec ` + look(t, "make") + ` "$@" </dev/null ;; esac
 exec ` + look(t, "make") + ` -n "$@" >/dev/null`,
 	})
 	execute(t, tree, "make build/exporter", nil) // once for all

@@ -2,8 +2,6 @@ package docs
 
 import (
 	"maps"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,11 +13,10 @@ import (
 	"appstream-ami-exporter/internal/keep"
 	"appstream-ami-exporter/internal/localaws"
 	"appstream-ami-exporter/internal/localaws/appstream"
-	"appstream-ami-exporter/internal/localaws/awsreply"
 	"appstream-ami-exporter/internal/localaws/ec2"
 	"appstream-ami-exporter/internal/localaws/localtest"
 	"appstream-ami-exporter/internal/localaws/rbin"
-	"appstream-ami-exporter/internal/localaws/ssm"
+	"appstream-ami-exporter/internal/tags"
 )
 
 // The AMI that the documents name, of their image, and its snapshot.
@@ -27,8 +24,9 @@ const (
 	exampleAMI      = "ami-0123456789abcdef0"
 	exampleSnapshot = "snap-0123456789abcdef0"
 	exampleName     = "win2022-base-7-20261120T101500Z"
-	exampleHome     = "eu-west-1"
-	exampleStack    = "appstream-ami-exporter@" + exampleHome
+
+	home   = "eu-west-1"
+	abroad = "eu-central-1"
 )
 
 // exampleExported is when the AMI was made; the documents know the time to the hour.
@@ -45,9 +43,9 @@ type reader struct {
 
 func newReader(t *testing.T, tree, tools string) *reader {
 	t.Helper()
-	account := localtest.Start(t, localaws.Options{AppStream: appstream.Options{
-		Importable: func(id string) (bool, string) { return id == exampleAMI, "" },
-	}})
+	account := localtest.Start(t, localaws.Options{
+		Keeper: localtest.Keeper(t), Parameters: map[string]string{"Keep": "last=3", "CopyRegions": abroad},
+	})
 	account.AppStream.PutImage(appstream.Image{Name: "win2022-base-7"})
 	opened, err := account.Listen("127.0.0.1:0")
 	if err != nil {
@@ -57,36 +55,24 @@ func newReader(t *testing.T, tree, tools string) *reader {
 		t.Fatal(err)
 	}
 	localtest.Settle(t, account)
-	r := &reader{tree: tree, answered: filepath.Join(t.TempDir(), "answered"), endpoint: opened.URL()}
+	if result, err := account.Keeper.Invoke(t.Context(), []byte(`{}`)); err != nil || result.Failed() {
+		t.Fatalf("the keeper's first pass: %v, %+v", err, result)
+	}
+	r := &reader{tree: tree, answered: filepath.Join(t.TempDir(), "answered"), endpoint: opened.URL(), ec2: account.Regional.EC2}
 	r.environment = []string{
 		"PATH=" + tools + string(os.PathListSeparator) + os.Getenv("PATH"), "AWS_MAX_ATTEMPTS=1", "AWS_ENDPOINT_URL=" + r.endpoint,
-		"AMIS_ENDPOINT_URL=" + r.serveAMIs(t), "ANSWERED=" + r.answered,
-		"AWS_DEFAULT_REGION=" + exampleHome, "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x", "AWS_EC2_METADATA_DISABLED=true",
-		"AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
+		"ANSWERED=" + r.answered, "AWS_DEFAULT_REGION=" + home, "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x",
+		"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
 	}
-	return r
-}
-
-// serveAMIs plays EC2, with the AMI of the examples in every Region, and what belongs to AMIs.
-func (r *reader) serveAMIs(t *testing.T) (url string) {
-	t.Helper()
-	bin := rbin.New(rbin.Options{})
-	r.ec2 = ec2.New(ec2.Options{
-		Retention: func(string, string, map[string]string) time.Duration { return 7 * 24 * time.Hour },
-	})
-	for _, region := range []string{exampleHome, "eu-central-1"} {
+	for _, region := range []string{home, abroad} {
 		r.ec2.PutImage(ec2.Image{
 			ID: exampleAMI, Region: region, Name: exampleName, Created: exampleExported,
 			Volumes: []ec2.Volume{{Device: "/dev/sda1", SnapshotID: exampleSnapshot, SizeGiB: 200, Type: "gp3"}},
-			Tags:    map[string]string{"appstream-ami-exporter:image-arn": "arn:aws:appstream:eu-west-1:123456789012:image/win2022-base-7"},
+			Tags:    map[string]string{tags.ImageARN: "arn:aws:appstream:eu-west-1:123456789012:image/win2022-base-7"},
 		})
 	}
-	services := map[string]http.Handler{"ec2": r.ec2, "rbin": bin, "ssm": ssm.New(ssm.Options{})}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
-		services[awsreply.SigningName(request)].ServeHTTP(w, request)
-	}))
-	t.Cleanup(server.Close)
-	return server.URL
+	account.Regional.RecycleBin.SetRules(home, rbin.Rule{ResourceType: "EC2_IMAGE", Days: 7}, rbin.Rule{ResourceType: "EBS_SNAPSHOT", Days: 7})
+	return r
 }
 
 // execute does what a block says.
@@ -117,9 +103,11 @@ func (r *reader) decides(t *testing.T, image ec2.Image) *keep.Decision {
 	ami := r.ami(image)
 	ami.State = keep.StateAvailable // a copy will be
 	plan := keep.MakePlan(
-		keep.Config{Home: exampleHome, Account: "123456789012", Partition: "aws", Stack: exampleStack, Location: time.UTC, Keep: rules},
+		keep.Config{
+			Home: home, Account: "123456789012", Partition: "aws", Stack: "appstream-ami-exporter@" + home, Location: time.UTC, Keep: rules,
+		},
 		keep.Facts{Now: now, Regions: []keep.RegionFacts{{
-			Region: exampleHome, Listing: keep.Listing{AMIs: []keep.AMI{ami}, ServerTime: now},
+			Region: home, Listing: keep.Listing{AMIs: []keep.AMI{ami}, ServerTime: now},
 		}}},
 	)
 	return plan.Regions[0].Decisions[0]
@@ -128,22 +116,22 @@ func (r *reader) decides(t *testing.T, image ec2.Image) *keep.Decision {
 // afterwards is what must be so in the account of somebody who has done all that a page says.
 var afterwards = map[string]func(*testing.T, *reader){
 	"docs/KEEPING.md": func(t *testing.T, r *reader) {
-		image, _ := r.ec2.Image(exampleHome, exampleAMI)
+		image, _ := r.ec2.Image(home, exampleAMI)
 		if d := r.decides(t, image); d.Fate != keep.FateKeep || !strings.Contains(d.Reason, "somebody tagged it") {
 			t.Errorf("with the tag that is to keep it, the AMI's fate is %s: %s", d.Fate, d.Reason)
 		}
 		image.Tags = maps.Clone(image.Tags)
-		delete(image.Tags, "appstream-ami-exporter:keep")
+		delete(image.Tags, tags.Keep)
 		if d := r.decides(t, image); d.Fate != keep.FateKeep || d.Family.Name != "win2022-base-7" {
 			t.Errorf("an AMI that was adopted as the page says is not judged: %s: %s", d.Fate, d.Reason)
 		}
 	},
 	"docs/RESTORE.md": func(t *testing.T, r *reader) {
-		at := slices.IndexFunc(r.ec2.Images(exampleHome), func(image ec2.Image) bool { return image.SourceImageID == exampleAMI })
+		at := slices.IndexFunc(r.ec2.Images(home), func(image ec2.Image) bool { return image.SourceImageID == exampleAMI })
 		if at < 0 {
 			t.Fatal("nothing was copied into the Region of AppStream")
 		}
-		if d := r.decides(t, r.ec2.Images(exampleHome)[at]); d.Fate != keep.FateLeft {
+		if d := r.decides(t, r.ec2.Images(home)[at]); d.Fate != keep.FateLeft {
 			t.Errorf("the copy is not left alone by the keeper: %s: %s", d.Fate, d.Reason)
 		}
 	},
