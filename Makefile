@@ -90,7 +90,7 @@ soak: ## Simulate NIGHTS (default 100,000) nights of random misfortune
 
 .PHONY: years
 years: ## Simulate YEARS (default 1,000) years of the keeper, with people who meddle and everything that goes wrong
-	GOGC=400 go test ./internal/keep -run 'TestYears$$' -v -count=1 -timeout 0 -years $(or $(YEARS),1000)
+	GOGC=off GOMEMLIMIT=512MiB go test ./internal/keep -run 'TestYears$$' -v -count=1 -timeout 0 -years $(or $(YEARS),1000)
 	@# And five over the wire, under the rights of the template.
 	go test ./internal/reliability/keeping -run 'TestYears$$' -v -count=1 -timeout 0 -years 5
 

@@ -308,7 +308,7 @@ func (p *pass) lastLook(ctx context.Context, region *RegionPlan, d *Decision) (b
 			facts.Pointers[name] = pointer
 		}
 	}
-	if p.stillDue(MakePlan(p.Config, now), region, d) {
+	if _, again := decideFates(p.Config, now); p.stillDue(again, region, d) {
 		return true, nil
 	}
 	p.Log.InfoContext(ctx, "not deregistered: the last look shows something else", "ami", d.AMI.ID, "region", d.Region)

@@ -50,7 +50,7 @@ func New(k Keeper) (*Keeper, error) {
 func (k *Keeper) Pass(ctx context.Context) (Plan, error) {
 	p := &pass{Keeper: k, facts: k.observe(ctx)}
 	p.complete(ctx)
-	k.lookClosely(ctx, &p.facts, MakePlan(k.Config, p.facts))
+	k.lookClosely(ctx, &p.facts)
 	p.plan = MakePlan(k.Config, p.facts)
 	p.report(ctx)
 	p.act(ctx)
@@ -68,7 +68,7 @@ func (k *Keeper) DryRun(ctx context.Context) Plan {
 	for _, d := range Complete(k.Config, p.facts) {
 		p.know(d, func(known map[string]string) { known[tags.Complete] = d.AMI.ID })
 	}
-	k.lookClosely(ctx, &p.facts, MakePlan(k.Config, p.facts))
+	k.lookClosely(ctx, &p.facts)
 	return MakePlan(k.Config, p.facts)
 }
 

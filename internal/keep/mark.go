@@ -20,12 +20,13 @@ func (m mark) String() string { return m.at.UTC().Format(time.RFC3339) + "/" + m
 
 // parseMark reads the value of a tag :retire-at. What is no mark of any keeper is not ok.
 func parseMark(value string) (m mark, ok bool) {
-	parts := strings.Split(value, "/")
-	if len(parts) != 3 {
+	when, rest, _ := strings.Cut(value, "/")
+	amiID, print, ok := strings.Cut(rest, "/")
+	if !ok || strings.Contains(print, "/") {
 		return mark{}, false
 	}
-	at, err := time.Parse(time.RFC3339, parts[0])
-	return mark{at: at, amiID: parts[1], print: parts[2]}, err == nil
+	at, err := time.Parse(time.RFC3339, when)
+	return mark{at: at, amiID: amiID, print: print}, err == nil
 }
 
 // dueFor is how long after its time a mark still counts. Later nobody expects it any more: an AMI that comes back out of the

@@ -38,14 +38,16 @@ func (k *Keeper) proveExports(ctx context.Context, f *Facts) {
 		return
 	}
 	p := newPlanner(k.Config, *f)
-	var unproved []*Decision
+	var exports []*Decision
 	for _, ami := range home.AMIs {
-		d := p.recognize(home.Region, ami)
-		if _, tagged := ami.Tags[tags.Complete]; d.known && !d.complete && !tagged && ami.State == StateAvailable {
-			unproved = append(unproved, d)
+		if !unproved(ami) {
+			continue
+		}
+		if d := p.recognize(home.Region, ami); d.known {
+			exports = append(exports, d)
 		}
 	}
-	if len(unproved) == 0 {
+	if len(exports) == 0 {
 		return
 	}
 	tasks, err := k.AppStream.Tasks(ctx)
@@ -60,7 +62,7 @@ func (k *Keeper) proveExports(ctx context.Context, f *Facts) {
 		}
 	}
 	marked := map[string]string{} // by the ARN of the image
-	for _, d := range unproved {
+	for _, d := range exports {
 		if completed[d.AMI.ID] {
 			f.Proved[d.AMI.ID] = true
 			continue
@@ -83,9 +85,10 @@ func (k *Keeper) proveExports(ctx context.Context, f *Facts) {
 // allows, fit into the function's timeout with the rest of the pass. The others are left until those are gone.
 const mostLookedAt = 2000
 
-// lookClosely reads what the plan says has to be known: of candidates whether they are in use, the pointers, and whether anybody
+// lookClosely reads what has to be known for a plan: of candidates whether they are in use, the pointers, and whether anybody
 // hears and a retirement could be undone.
-func (k *Keeper) lookClosely(ctx context.Context, f *Facts, plan Plan) {
+func (k *Keeper) lookClosely(ctx context.Context, f *Facts) {
+	_, plan := decideFates(k.Config, *f)
 	candidates := plan.Candidates()
 	for i := range f.Regions {
 		region := &f.Regions[i]

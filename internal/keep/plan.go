@@ -46,8 +46,20 @@ type PointerOrder struct {
 	Create bool
 }
 
-// MakePlan decides the fate of every AMI. It is pure. The less the facts tell, the less is retired.
+// MakePlan decides the fate of every AMI, and what else is to be done. It is pure. The less the facts tell, the less is retired.
 func MakePlan(c Config, f Facts) Plan {
+	p, plan := decideFates(c, f)
+	for _, region := range p.regions {
+		p.point(region)
+		p.copyInto(region)
+		p.tellObstacles(region)
+	}
+	return plan
+}
+
+// decideFates makes the part of a plan that is about retirement: it is enough to know what has to be looked at more closely, and
+// to look again.
+func decideFates(c Config, f Facts) (*planner, Plan) {
 	p := newPlanner(c, f)
 	var plan Plan
 	for i, region := range f.Regions {
@@ -56,8 +68,9 @@ func MakePlan(c Config, f Facts) Plan {
 		if region.Unlisted {
 			continue
 		}
-		for _, ami := range region.AMIs {
-			r.Decisions = append(r.Decisions, p.recognize(region.Region, ami))
+		r.Decisions = make([]*Decision, len(region.AMIs))
+		for i, ami := range region.AMIs {
+			r.Decisions[i] = p.recognize(region.Region, ami)
 		}
 		slices.SortFunc(r.Decisions, byFamily)
 		p.regions = append(p.regions, planned{facts: f.Regions[i], plan: r, home: i == 0})
@@ -66,12 +79,7 @@ func MakePlan(c Config, f Facts) Plan {
 	for _, region := range p.regions {
 		p.judge(region)
 	}
-	for _, region := range p.regions {
-		p.point(region)
-		p.copyInto(region)
-		p.tellObstacles(region)
-	}
-	return plan
+	return p, plan
 }
 
 // planner holds what all the parts of a plan need.
@@ -82,6 +90,8 @@ type planner struct {
 	printed string
 	days    midnights
 	regions []planned // those that were listed
+
+	imageARNs string // with which the ARNs of the account's images begin
 }
 
 type planned struct {
@@ -91,7 +101,10 @@ type planned struct {
 }
 
 func newPlanner(c Config, f Facts) *planner {
-	return &planner{Config: c, facts: f, now: f.Now, printed: c.print(), days: midnights{c.Location}}
+	return &planner{
+		Config: c, facts: f, now: f.Now, printed: c.print(), days: midnights{c.Location},
+		imageARNs: "arn:" + c.Partition + ":appstream:" + c.Home + ":" + c.Account + ":image/",
+	}
 }
 
 // maxClockError is how far the function's clock and AWS's may be apart.
@@ -222,7 +235,7 @@ func (p *planner) takeSlots(region planned, decisions []*Decision) []*Decision {
 		if d.Fate == FateLeft {
 			continue
 		}
-		d.mark = p.readMark(d.AMI)
+		d.mark = p.readMark(&d.AMI)
 		retired, wasRetired := d.AMI.Tags[tags.Retired]
 		_, keep := d.AMI.Tags[tags.Keep]
 		switch {
@@ -299,7 +312,7 @@ func (p *planner) missingCopy(region planned, d *Decision) string {
 			return "the copies in " + name + " could not be read in this pass"
 		}
 		newer := func(other *Decision) bool {
-			return other.usable() && other.Family.Key == d.Family.Key && newerExport(other, d)
+			return newerExport(other, d) && other.Family.Key == d.Family.Key && other.usable()
 		}
 		if !slices.ContainsFunc(p.regions[at].plan.Decisions, newer) {
 			return "in " + name + " there is no available copy of a newer AMI yet"

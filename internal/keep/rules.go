@@ -120,8 +120,7 @@ func (r Rules) Select(exported []time.Time, location *time.Location) []string {
 			latest = t
 		}
 	}
-	last, within := fmt.Sprintf("last=%d: one of the newest", r.Last),
-		fmt.Sprintf("within=%d: at most so many days older than the family's latest", r.Within)
+	last := fmt.Sprintf("last=%d: one of the newest", r.Last)
 	for i := range min(r.Last, len(exported)) {
 		keep(i, last)
 	}
@@ -162,6 +161,7 @@ func (r Rules) Select(exported []time.Time, location *time.Location) []string {
 		}
 	}
 	if r.Within > 0 {
+		within := fmt.Sprintf("within=%d: at most so many days older than the family's latest", r.Within)
 		// Days of 24 hours: from the family's latest, not from today, so that a standstill does not empty the history.
 		bound := latest.Add(-time.Duration(r.Within) * 24 * time.Hour)
 		for i, t := range exported {

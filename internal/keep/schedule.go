@@ -27,10 +27,10 @@ const (
 
 // readMark reads an AMI's mark. It holds only for this AMI, under these settings, while its DeprecationTime is the mark's, and
 // for some days.
-func (p *planner) readMark(ami AMI) markState {
+func (p *planner) readMark(ami *AMI) markState {
 	value, tagged := ami.Tags[tags.RetireAt]
 	deprecated := !ami.DeprecationTime.IsZero()
-	begun, isBegun := toldOf(ami).deprecation()
+	begun, isBegun := toldOf(*ami).deprecation()
 	own := deprecated && isBegun && sameMinute(begun, ami.DeprecationTime) // of a pass that died before or after it was marked
 	m, ok := parseMark(value)
 	ok = ok && m.amiID == ami.ID
@@ -82,9 +82,12 @@ type leftMarks map[string]map[time.Time]int
 func marksLeft(region *RegionPlan) leftMarks {
 	count := leftMarks{}
 	for _, d := range region.Decisions {
+		if d.Fate != FateLeft {
+			continue
+		}
 		_, retired := d.AMI.Tags[tags.Retired]
 		m, ok := parseMark(d.AMI.Tags[tags.RetireAt])
-		if !ok || retired || d.Fate != FateLeft {
+		if !ok || retired {
 			continue
 		}
 		if count[d.Family.Key] == nil {

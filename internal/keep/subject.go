@@ -48,8 +48,11 @@ type Decision struct {
 
 // usable tells whether others can be led to the AMI: copies and pointers.
 func (d *Decision) usable() bool {
+	if !d.complete || d.AMI.State != StateAvailable {
+		return false
+	}
 	_, retired := d.AMI.Tags[tags.Retired]
-	return d.complete && d.AMI.State == StateAvailable && !retired
+	return !retired
 }
 
 func (d *Decision) decide(fate Fate, format string, args ...any) {
@@ -98,7 +101,7 @@ func (p *planner) recognize(region string, ami AMI) *Decision {
 
 // recognizeOrigin checks that the AMI is this stack's and reads what its tags say of it; the answer says what is wrong.
 func (p *planner) recognizeOrigin(d *Decision) string {
-	ami := d.AMI
+	ami := &d.AMI
 	switch {
 	case ami.OwnerID != p.Account:
 		return "it is not this account's"
@@ -107,7 +110,7 @@ func (p *planner) recognizeOrigin(d *Decision) string {
 	case ami.Tags[tags.AMIName] != ami.Name && ami.Tags[tags.AMIName] != tags.Marker(ami.Name):
 		return "its tag " + tags.AMIName + " is not that of its name: it is a copy that somebody made, or was tagged by hand"
 	}
-	name, ok := strings.CutPrefix(ami.Tags[tags.ImageARN], "arn:"+p.Partition+":appstream:"+p.Home+":"+p.Account+":image/")
+	name, ok := strings.CutPrefix(ami.Tags[tags.ImageARN], p.imageARNs)
 	if !ok || name == "" {
 		return "its tag " + tags.ImageARN + " is not the ARN of an image of this account and Region"
 	}
@@ -165,28 +168,34 @@ func (p *planner) notACopy(d *Decision) string {
 	return ""
 }
 
+// unproved tells whether the AMI has no tag :complete yet, and could get one.
+func unproved(ami AMI) bool {
+	_, tagged := ami.Tags[tags.Complete]
+	return !tagged && ami.State == StateAvailable
+}
+
 // Complete lists the AMIs, by Region, that can now be tagged as complete: at home those that AppStream shows to be finished
 // exports, elsewhere available copies of complete ones.
 func Complete(c Config, f Facts) []*Decision {
 	p := newPlanner(c, f)
 	var proved []*Decision
-	finished := map[string]bool{} // at home, tagged before or now
+	provedAtHome := map[string]bool{}
+	finished := func(id string) bool { // at home, proved before or now
+		at := slices.IndexFunc(f.Regions[0].AMIs, func(ami AMI) bool { return ami.ID == id })
+		return provedAtHome[id] || at >= 0 && !f.Regions[0].Unlisted && p.recognize(c.Home, f.Regions[0].AMIs[at]).complete
+	}
 	for i, region := range f.Regions {
 		if region.Unlisted {
 			continue
 		}
 		for _, ami := range region.AMIs {
-			d := p.recognize(region.Region, ami)
 			home := i == 0
-			if home && d.complete {
-				finished[ami.ID] = true
-			}
-			if _, tagged := ami.Tags[tags.Complete]; !d.known || d.complete || tagged || ami.State != StateAvailable ||
-				!hasRoom(ami, tags.Complete) {
+			if !unproved(ami) || !hasRoom(ami, tags.Complete) {
 				continue
 			}
-			if home && f.Proved[ami.ID] || !home && p.notACopy(d) == "" && finished[d.AMI.Tags[tags.SourceAMI]] {
-				finished[ami.ID] = finished[ami.ID] || home
+			d := p.recognize(region.Region, ami)
+			if d.known && (home && f.Proved[ami.ID] || !home && p.notACopy(d) == "" && finished(ami.Tags[tags.SourceAMI])) {
+				provedAtHome[ami.ID] = home
 				proved = append(proved, d)
 			}
 		}

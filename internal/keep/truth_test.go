@@ -28,13 +28,19 @@ func times(a *ami) (created, exported time.Time, ok bool) {
 	return created, exported, err1 == nil && err2 == nil
 }
 
+// hasItsName tells whether its tag says what it is called; the names of this world can all be values of tags.
+func (a *ami) hasItsName() bool { return a.Tags[tags.AMIName] == a.Name }
+
 // counts tells whether an AMI is there, finished, this stack's, and in nobody's hands.
 func (r *region) counts(a *ami) bool {
+	if !a.gone.IsZero() || a.State != keep.StateAvailable {
+		return false
+	}
 	_, _, ok := times(a)
 	_, kept := a.Tags[tags.Keep]
 	_, retired := a.Tags[tags.Retired]
-	return ok && a.gone.IsZero() && a.State == keep.StateAvailable && a.Tags[tags.Complete] == a.ID && a.Tags[tags.Stack] == stack &&
-		a.Tags[tags.AMIName] == tags.Marker(a.Name) && a.Tags[tags.ImageARN] != "" && !kept && !retired && !a.byPerson &&
+	return ok && a.Tags[tags.Complete] == a.ID && a.Tags[tags.Stack] == stack &&
+		a.hasItsName() && a.Tags[tags.ImageARN] != "" && !kept && !retired && !a.byPerson &&
 		(r.name == home) == (a.Tags[tags.SourceAMI] == "") && (r.name == home) == (a.Tags[tags.SourceRegion] == "") &&
 		(r.name == home || a.Tags[tags.SourceAMI] == a.SourceImageID)
 }
@@ -67,7 +73,7 @@ func (r *region) checkDestroyable(a *ami, what string) {
 	say(!a.genuine, "is no finished export of this stack's")
 	say(!r.config.On, "KeepMode is PLAN")
 	say(a.Tags[tags.Stack] != stack || a.Tags[tags.Complete] != a.ID || a.OwnerID != account, "is not this stack's")
-	say(a.Tags[tags.AMIName] != tags.Marker(a.Name), "is not called as its tag says")
+	say(!a.hasItsName(), "is not called as its tag says")
 	say(kept, "is to be kept")
 	say(a.byPerson, "a person has deprecated it")
 	say(a.restored && a.Tags[tags.Retired] != "", "a person has brought it back")

@@ -255,14 +255,18 @@ func (r *region) AMIs(_ context.Context, stack string) (keep.Listing, error) {
 		return keep.Listing{}, err
 	}
 	r.settle()
-	var listed []keep.AMI
+	var shown []*ami
 	for _, a := range r.amis {
-		shown := a.gone.IsZero() || r.now.Sub(a.gone) < ghost
-		if shown && !r.now.Before(a.shownFrom) && a.OwnerID == account && a.Tags[tags.Stack] == stack {
-			listed = append(listed, a.shown())
+		if (a.gone.IsZero() || r.now.Sub(a.gone) < ghost) && !r.now.Before(a.shownFrom) && a.OwnerID == account &&
+			a.Tags[tags.Stack] == stack {
+			shown = append(shown, a)
 		}
 	}
-	r.rnd.Shuffle(len(listed), func(i, j int) { listed[i], listed[j] = listed[j], listed[i] })
+	r.rnd.Shuffle(len(shown), func(i, j int) { shown[i], shown[j] = shown[j], shown[i] })
+	listed := make([]keep.AMI, len(shown))
+	for i, a := range shown {
+		listed[i] = a.shown()
+	}
 	return keep.Listing{AMIs: listed, ServerTime: r.now}, nil
 }
 
@@ -314,12 +318,12 @@ func (r *region) References(_ context.Context, ids []string) (map[string][]strin
 	}
 	found := map[string][]string{}
 	for _, a := range r.amis {
-		if slices.Contains(ids, a.ID) && len(a.references) > 0 {
+		if len(a.references) > 0 && slices.Contains(ids, a.ID) {
 			found[a.ID] = a.references
 		}
 	}
 	for name, p := range r.parameters {
-		if slices.Contains(ids, p.Value) && p.DataType == keep.PointerDataType {
+		if p.DataType == keep.PointerDataType && slices.Contains(ids, p.Value) {
 			found[p.Value] = append(found[p.Value][:len(found[p.Value]):len(found[p.Value])], "ssm:Parameter "+name)
 		}
 	}
@@ -330,13 +334,12 @@ func (r *region) SharedWith(_ context.Context, shown keep.AMI) ([]string, error)
 	if err := r.read("DescribeImageAttribute"); err != nil {
 		return nil, err
 	}
-	a := r.find(shown.ID)
-	if a == nil {
-		return nil, nil
-	}
-	with := slices.Clone(a.shared)
-	for _, id := range a.SnapshotIDs() {
-		with = append(with, r.snapshots[id].shared...)
+	var with []string
+	if a := r.find(shown.ID); a != nil {
+		with = append(with, a.shared...)
+		for _, device := range a.BlockDevices {
+			with = append(with, r.snapshots[device.SnapshotID].shared...)
+		}
 	}
 	return with, nil
 }
