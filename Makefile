@@ -49,11 +49,13 @@ run: ## Show a night, locally and compressed; with EVENT=events/....json send th
 	@go run ./cmd/local -bootstrap build/bootstrap $(if $(EVENT),-event "$$EVENT")
 
 .PHONY: local
-local: ## Keep a local AWS open, to try the commands below; IMAGES=<how many>, LIMIT=<exports at a time>, SPEED=<times faster>, PORT=
+local: ## Keep a local AWS open, to try the commands below; IMAGES=<how many>, LIMIT=<exports at a time>, SPEED=<times faster>, PORT=, KEEP=<keep rules>, KEEP_MODE=
 	@[ -e build/bootstrap ] || echo "Building the function and the local AWS. The first time this downloads 7 MB of Go modules" \
 		"and takes about a minute on two cores; later it takes seconds."
 	@$(MAKE) --no-print-directory build/bootstrap
-	@go run ./cmd/local -listen "127.0.0.1:$${PORT:-4577}" $(if $(IMAGES),-images "$$IMAGES") $(if $(LIMIT),-limit "$$LIMIT") $(if $(SPEED),-speed "$$SPEED")
+	@$(if $(KEEP),$(build_keeper))
+	@go run ./cmd/local -listen "127.0.0.1:$${PORT:-4577}" $(if $(IMAGES),-images "$$IMAGES") $(if $(LIMIT),-limit "$$LIMIT") \
+		$(if $(SPEED),-speed "$$SPEED") $(if $(KEEP),-keep "$$KEEP") $(if $(KEEP_MODE),-keep-mode "$$KEEP_MODE")
 
 # What decides and words: it needs no process, no network and no other program. The years of the keeper alone take longer than the rest.
 pure := ./internal/config ./internal/console ./internal/deployed ./internal/doctor ./internal/export ./internal/handler ./internal/keep \
@@ -132,6 +134,10 @@ bootstrap := build/bootstrap
 .PHONY: build/bootstrap
 build/bootstrap: version
 	@CGO_ENABLED=0 go build $(export_flags) -o "$(bootstrap)" ./cmd/handler
+
+# The SDK's client of EC2 is large.
+build_keeper = { [ -e $(keeper) ] || echo "Building the keeper. The first time this takes some two minutes on two cores."; } && \
+	$(MAKE) --no-print-directory build/bootstrap-keeper
 
 keeper := build/bootstrap-keeper
 .PHONY: build/bootstrap-keeper

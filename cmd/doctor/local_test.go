@@ -40,7 +40,7 @@ func local(t *testing.T) *localaws.Account {
 	for name, value := range map[string]string{
 		"AWS_ENDPOINT_URL": endpoint.URL(), "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
 		"AWS_EC2_METADATA_DISABLED": "true",
-		"AWS_PROFILE":               "", "AWS_ACCESS_KEY_ID": "", "AWS_REGION": "", "AWS_DEFAULT_REGION": "",
+		"AWS_PROFILE":               "", "AWS_ACCESS_KEY_ID": "", "AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "",
 	} {
 		t.Setenv(name, value)
 	}
@@ -59,8 +59,8 @@ func TestLocal(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]doctor.Verdict{
-		"stack": doctor.OK, "version": doctor.OK, "AppStream": doctor.OK, "dry run": doctor.OK, "stack's key": doctor.OK,
-		"keeper":     doctor.OK,
+		"stack": doctor.OK, "version": doctor.OK, "function": doctor.OK, "AppStream": doctor.OK, "dry run": doctor.OK, "stack's key": doctor.OK,
+		"topic": doctor.OK, "subscriptions": doctor.OK, "topic's key": doctor.OK, "schedule": doctor.OK, "keeper": doctor.OK,
 		"work queue": doctor.OK, "dead letters": doctor.OK, "failed events": doctor.OK,
 		"last night": doctor.Warn, "alarms": doctor.Warn, // of a new stack
 	}
@@ -78,7 +78,7 @@ func TestLocal(t *testing.T) {
 		t.Error(err)
 	}
 	has(t, out.String(), "3 images selected, 1 to be exported by the next run, 1 waiting (the image is CREATING), 1 that cannot be",
-		"9 ok, 2 warn, 0 FAIL, 17 unknown.")
+		"14 ok, 2 warn, 0 FAIL, 12 unknown.")
 }
 
 // An export through the real function.
@@ -106,7 +106,7 @@ func TestLocalExport(t *testing.T) {
 	}
 	t.Log(out.String())
 	has(t, out.String(), "until it was seen COMPLETED", "Does the list of tasks show one at once?** Yes.",
-		"this AWS does not know ec2:DescribeImages")
+		"Is the AMI available when its task is COMPLETED?** Yes.", "this AWS does not know cloudtrail:LookupEvents")
 }
 
 // What is found by its logical id has that id in the template, and what is found by an output has that output.

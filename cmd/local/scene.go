@@ -9,6 +9,7 @@ import (
 
 	"appstream-ami-exporter/internal/localaws"
 	"appstream-ami-exporter/internal/localaws/appstream"
+	"appstream-ami-exporter/internal/localaws/ec2"
 )
 
 // scene is the local AWS and what is in it.
@@ -19,6 +20,9 @@ type scene struct {
 	images    int     // how many there are at least
 	limit     int     // how many AppStream exports at a time
 	stays     bool    // it is to stay for hours
+	keeper    string  // the compiled keeper
+	keep      string  // its keep rules; without any there is no keeper
+	keepMode  string  // PLAN or ON
 }
 
 // compress is a real duration of what takes d on AWS.
@@ -27,18 +31,23 @@ func (s scene) compress(d time.Duration) time.Duration { return time.Duration(fl
 // deploy starts an account with the stack in it.
 func (s scene) deploy(ctx context.Context, out *screen) (*localaws.Account, error) {
 	return localaws.Start(ctx, localaws.Options{
-		Template:  s.template,
-		Bootstrap: s.bootstrap,
-		Scale:     s.speed,
-		Latency:   3 * time.Millisecond,
-		Forgetful: s.stays,
+		Template:     s.template,
+		Parameters:   s.keeperParameters(),
+		Bootstrap:    s.bootstrap,
+		Keeper:       s.keeper,
+		CopyDuration: func(ec2.Image) time.Duration { return s.compress(20 * time.Minute) },
+		Scale:        s.speed,
+		Latency:      3 * time.Millisecond,
+		Forgetful:    s.stays,
 		AppStream: appstream.Options{
 			MaxConcurrentExports: s.limit,
+			ImportDuration:       s.compress(45 * time.Minute),
 			ExportDuration: func(image, _ string) time.Duration {
 				return s.compress(40*time.Minute + time.Duration(len(image)%5)*3*time.Minute)
 			},
 		},
-		OnLog: out.log,
+		OnLog:       out.log,
+		OnKeeperLog: out.keeperLog,
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"appstream-ami-exporter/internal/localaws"
+	"appstream-ami-exporter/internal/localaws/template"
 )
 
 // It is evening when the account opens, so that there is time to try the commands before the night exports all images.
@@ -28,6 +29,7 @@ func stay(ctx context.Context, w io.Writer, s scene, address string) (err error)
 	}
 	defer func() { err = errors.Join(err, account.Close()) }()
 	s.furnish(account.AppStream)
+	furnishAMIs(account.Regional.EC2)
 	endpoint, err := account.Listen(address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
@@ -48,13 +50,47 @@ func stay(ctx context.Context, w io.Writer, s scene, address string) (err error)
 		"  make plan\n"+
 		"  make export IMAGE=win2022-base-7 FOLLOW=1\n"+
 		"  make status\n"+
-		"  make night\n\n"+
-		"The alarm NightMissed rings until the first night, as in every new stack. make doctor works as well, but takes\n"+
-		"minutes to build the first time.\n"+
+		"  make night\n"+
+		"%s\n"+
+		"The alarms that say that nothing has run yet ring until the first night, as in every new stack. make doctor works as\n"+
+		"well, but takes minutes to build the first time.\n"+
 		"The aws command and boto3 find it as well, for example: aws appstream list-export-image-tasks\n"+
-		"Ctrl-C ends it. What happens:\n", endpoint.URL())
+		"Ctrl-C ends it. What happens:\n", endpoint.URL(), s.aboutKeeper(account))
 	defer out.showDeliveries(account)()
-	return days(ctx, account, out, s)
+	if account.Keeper == nil {
+		return days(ctx, account, out, s)
+	}
+	return both(ctx, func(ctx context.Context) error { return days(ctx, account, out, s) },
+		func(ctx context.Context) error { return hours(ctx, account, s) })
+}
+
+// both runs two things until ctx ends, or one of them fails.
+func both(ctx context.Context, first, second func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() {
+		err := first(ctx)
+		cancel()
+		ended <- err
+	}()
+	err := second(ctx)
+	cancel()
+	return errors.Join(err, <-ended)
+}
+
+// aboutKeeper says what there is to try of the keeper.
+func (s scene) aboutKeeper(account *localaws.Account) string {
+	if account.Keeper == nil {
+		return "\nWith make local KEEP=last=2,monthly=6 the keeper is deployed as well, which looks after the AMIs; building it takes minutes\n" +
+			"the first time."
+	}
+	image := account.Regional.EC2.Images(template.Region)[0]
+	return fmt.Sprintf("  make keep\n"+
+		"  make restore AMI=%s NAME=win2022-base-back ROLE=arn:aws:iam::%s:role/import\n\n"+
+		"The keeper is deployed, with Keep=%s and KeepMode=%s. For it, and for the dates in these commands, a day is a day: it\n"+
+		"finds AMIs of the last year, copies the newest to %s, and points to them below %s. make year shows a year of it.",
+		image.ID, template.AccountID, s.keep, s.keepMode, copyRegion, pointerPath)
 }
 
 // days lets one night come after the other, and by day an image builder make a new image.

@@ -57,7 +57,9 @@ func (a *Account) deployKeeper(deployed *template.Template, options Options) err
 		return err
 	}
 	for _, s := range a.Stack.Keeper.Statements {
-		a.keeperMay = append(a.keeperMay, iam.Statement{Effect: s.Effect, Actions: s.Actions, Resources: s.Resources, Condition: s.Condition})
+		a.keeperMay = append(a.keeperMay, iam.Statement{
+			Effect: s.Effect, Actions: s.Actions, Resources: s.Resources, Condition: s.Condition,
+		})
 	}
 	function := a.Stack.Keeper.Function
 	environment := a.environment(function, options.Keeper, options.OnKeeperLog)

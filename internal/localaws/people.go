@@ -73,6 +73,7 @@ func (a *Account) openToPeople(services []gateway.Service) *gateway.Gateway {
 	return gateway.New(gateway.Options{Forgetful: true, Latency: peopleLatency}, append(services,
 		gateway.Service{SigningName: "lambda", Handler: lambda.API(a.functions())},
 		gateway.Service{SigningName: "events", Handler: http.HandlerFunc(a.putEvents)},
+		gateway.Service{SigningName: "scheduler", Handler: http.HandlerFunc(a.getSchedule)},
 		gateway.Service{SigningName: "cloudformation", Handler: a.Operator},
 		gateway.Service{SigningName: "monitoring", Handler: a.Operator},
 		gateway.Service{SigningName: "logs", Handler: a.Operator},
@@ -90,6 +91,37 @@ func (a *Account) watchFunction(name string, result lambda.Result) {
 
 func (a *Account) measureFunction(name, metric string, at time.Time, value float64) {
 	a.Operator.Record("AWS/Lambda", metric, "FunctionName", name, at, value)
+}
+
+// getSchedule is EventBridge Scheduler's API as far as a schedule of the stack can be looked at.
+// https://docs.aws.amazon.com/scheduler/latest/APIReference/API_GetSchedule.html
+func (a *Account) getSchedule(w http.ResponseWriter, r *http.Request) {
+	name, ok := strings.CutPrefix(r.URL.Path, "/schedules/")
+	if r.Method != http.MethodGet || !ok {
+		awsreply.Refuse("UnknownOperationException", "The local AWS does not play %s %s of scheduler.", r.Method, r.URL.Path).Write(w, r)
+		return
+	}
+	schedules := []template.Schedule{a.Stack.Schedule}
+	if a.Stack.Keeper != nil {
+		schedules = append(schedules, a.Stack.Keeper.Schedule)
+	}
+	for _, schedule := range schedules {
+		if schedule.Name != name {
+			continue
+		}
+		state := "DISABLED"
+		if schedule.Enabled {
+			state = "ENABLED"
+		}
+		awsreply.Write(w, r, map[string]any{
+			"Name": name, "Arn": schedule.ARN, "GroupName": "default", "State": state, "ScheduleExpression": schedule.Expression,
+			"ScheduleExpressionTimezone": cmp.Or(schedule.Timezone, "UTC"),
+		})
+		return
+	}
+	refusal := awsreply.Error{Status: http.StatusNotFound, Code: "ResourceNotFoundException",
+		Message: fmt.Sprintf("Schedule %s does not exist.", name)}
+	refusal.Write(w, r)
 }
 
 // putEvents is EventBridge's API as far as events can be put on the bus.

@@ -23,13 +23,14 @@ var errClosed = errors.New("the function is closed")
 
 // Function is a deployed Lambda function with its pool of execution environments.
 type Function struct {
-	options FunctionOptions
-	slots   chan struct{} // one token for each invocation that may run
-	ctx     context.Context
-	cancel  context.CancelFunc
-	closing sync.Once
-	work    sync.WaitGroup // the asynchronous invocations
-	logLock sync.Mutex     // serialises OnLog over all environments
+	options  FunctionOptions
+	deployed time.Time
+	slots    chan struct{} // one token for each invocation that may run
+	ctx      context.Context
+	cancel   context.CancelFunc
+	closing  sync.Once
+	work     sync.WaitGroup // the asynchronous invocations
+	logLock  sync.Mutex     // serialises OnLog over all environments
 
 	mu      sync.Mutex // guards the following
 	idle    []*Environment
@@ -98,9 +99,10 @@ func NewFunction(options FunctionOptions) *Function {
 		options.Scale = 1
 	}
 	f := &Function{
-		options: options,
-		slots:   make(chan struct{}, options.MaximumConcurrency),
-		busy:    map[*Environment]bool{},
+		options:  options,
+		deployed: time.Now(),
+		slots:    make(chan struct{}, options.MaximumConcurrency),
+		busy:     map[*Environment]bool{},
 	}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
 	onLog := options.Environment.OnLog

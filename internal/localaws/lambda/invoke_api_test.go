@@ -80,3 +80,27 @@ func TestInvokeAPIKnowsNothingElse(t *testing.T) {
 		t.Errorf("status %d", recorder.Code)
 	}
 }
+
+// Each function is found by its name.
+func TestAPIOfTwoFunctions(t *testing.T) {
+	t.Parallel()
+	var functions []*lambda.Function
+	for _, name := range []string{"exporter", "keeper"} {
+		functions = append(functions, lambda.NewFunction(lambda.FunctionOptions{
+			Environment: lambda.EnvironmentOptions{FunctionName: name, Region: "eu-west-1", AccountID: "123456789012", MemorySize: 512},
+			Timeout:     time.Minute,
+		}))
+	}
+	for path, want := range map[string]string{
+		"/2015-03-31/functions/keeper/configuration":   `"FunctionName":"keeper"`,
+		"/2015-03-31/functions/exporter/configuration": `"FunctionName":"exporter"`,
+		"/2019-09-30/functions/exporter/concurrency":   `{}`,
+		"/2015-03-31/functions/third/configuration":    `Function not found: third`,
+	} {
+		recorder := httptest.NewRecorder()
+		lambda.API(functions).ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, path, nil))
+		if !strings.Contains(recorder.Body.String(), want) {
+			t.Errorf("%s: %d %s, want %s", path, recorder.Code, recorder.Body, want)
+		}
+	}
+}

@@ -109,7 +109,7 @@ func notification(body string) (Notification, error) {
 // callSNS executes one of the actions that are open to clients, and returns its answer.
 func (q *Server) callSNS(accessKeyID string, form url.Values) (answer any, err error) {
 	action := form.Get("Action")
-	if action != "Publish" && action != "GetTopicAttributes" {
+	if action != "Publish" && action != "GetTopicAttributes" && action != "ListSubscriptionsByTopic" {
 		return nil, awsreply.Refuse("InvalidAction", "The action %s is not available here.", action)
 	}
 	request := iam.Request{
@@ -126,8 +126,11 @@ func (q *Server) callSNS(accessKeyID string, form url.Values) (answer any, err e
 	if topic == nil {
 		return nil, &awsreply.Error{Status: http.StatusNotFound, Code: "NotFound", Message: "Topic does not exist"}
 	}
-	if action == "GetTopicAttributes" {
+	switch action {
+	case "GetTopicAttributes":
 		return q.topicAttributes(topic), nil
+	case "ListSubscriptionsByTopic":
+		return q.subscriptions(topic), nil
 	}
 	id, err := q.publish(topic, form)
 	return newPublished(id), err
@@ -240,4 +243,26 @@ func (q *Server) topicAttributes(topic *topicState) topicAttributes {
 		{"TopicArn", topic.ARN}, {"Owner", q.options.AccountID},
 		{"SubscriptionsConfirmed", strconv.Itoa(len(topic.subscribers))}, {"SubscriptionsPending", "0"}, {"SubscriptionsDeleted", "0"},
 	}}
+}
+
+type subscription struct {
+	TopicArn, Protocol, SubscriptionArn, Owner, Endpoint string
+}
+
+type subscriptions struct {
+	XMLName       xml.Name       `xml:"http://sns.amazonaws.com/doc/2010-03-31/ ListSubscriptionsByTopicResponse"`
+	Subscriptions []subscription `xml:"ListSubscriptionsByTopicResult>Subscriptions>member"`
+	RequestID     string         `xml:"ResponseMetadata>RequestId"`
+}
+
+// https://docs.aws.amazon.com/sns/latest/api/API_ListSubscriptionsByTopic.html
+func (q *Server) subscriptions(topic *topicState) subscriptions {
+	answer := subscriptions{RequestID: uuid.NewString()}
+	for _, queue := range topic.subscribers {
+		answer.Subscriptions = append(answer.Subscriptions, subscription{
+			TopicArn: topic.ARN, Protocol: "sqs", SubscriptionArn: topic.ARN + ":" + queue, Owner: q.options.AccountID,
+			Endpoint: fmt.Sprintf("arn:aws:sqs:%s:%s:%s", q.options.Region, q.options.AccountID, queue),
+		})
+	}
+	return answer
 }

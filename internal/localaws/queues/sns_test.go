@@ -208,8 +208,8 @@ func TestSNSLimits(t *testing.T) {
 	if err != nil || attributes.Attributes["SubscriptionsConfirmed"] != "0" || attributes.Attributes["TopicArn"] != topic.ARN {
 		t.Errorf("its attributes are %v, %v", attributes, err)
 	}
-	if _, err := client.GetTopicAttributes(t.Context(), &sns.GetTopicAttributesInput{TopicArn: aws.String(topic.ARN + "x")}); errorCode(err) !=
-		"NotFound" {
+	_, err = client.GetTopicAttributes(t.Context(), &sns.GetTopicAttributesInput{TopicArn: aws.String(topic.ARN + "x")})
+	if errorCode(err) != "NotFound" {
 		t.Errorf("the attributes of no topic: %v", err)
 	}
 	if _, err := client.DeleteTopic(t.Context(), &sns.DeleteTopicInput{TopicArn: &topic.ARN}); errorCode(err) != "InvalidAction" {
