@@ -79,7 +79,7 @@ test: ## Run all tests
 	go test -timeout $(timeout) ./internal/reliability ./internal/docs $$(go list ./... | grep -vxF "$$(go list $(concurrent))")
 
 # What imports the SDK's client of EC2, which takes a minute to compile on two cores and twice that for the race detector.
-unraced := cmd/doctor|cmd/keeper|internal/keepaws|internal/localaws/wire|internal/reliability/keeping
+unraced := cmd/doctor|cmd/keeper|cmd/local/playedkeeper|internal/keepaws|internal/keephandler|internal/localaws/wire|internal/reliability/keeping
 
 .PHONY: race
 race: ## Run the tests under the race detector, all but those of what holds the SDK's client of EC2: half an hour

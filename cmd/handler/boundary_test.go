@@ -95,7 +95,7 @@ func TestImportDirections(t *testing.T) {
 	want := map[string][]string{
 		"cmd/handler": {
 			"internal/awsclient", "internal/config", "internal/export", "internal/handler", "internal/metrics", "internal/notify",
-			"internal/runtimeapi", "internal/safelog", "internal/work",
+			"internal/runtimeapi", "internal/work",
 			"github.com/aws/aws-lambda-go/lambda", "github.com/aws/aws-lambda-go/lambdacontext",
 		},
 		"internal/handler": {
@@ -107,7 +107,7 @@ func TestImportDirections(t *testing.T) {
 		"internal/tags":       nil,
 		"internal/console":    nil,
 		"internal/metrics":    nil,
-		"internal/runtimeapi": nil,
+		"internal/runtimeapi": {"internal/safelog", "github.com/aws/aws-lambda-go/lambda", "github.com/aws/aws-lambda-go/lambdacontext"},
 		"internal/safelog":    nil,
 		"internal/export":     {"internal/tags", "internal/trigger", sdk + "appstream", sdk + "appstream/types"},
 		"internal/notify":     {"internal/console", sdk + "sns", sdk + "sns/types"},

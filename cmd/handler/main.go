@@ -18,27 +18,20 @@ import (
 	"appstream-ami-exporter/internal/config"
 	"appstream-ami-exporter/internal/handler"
 	"appstream-ami-exporter/internal/runtimeapi"
-	"appstream-ami-exporter/internal/safelog"
 )
 
 // version is stamped by the build.
 var version = "dev"
 
 func main() {
-	log := safelog.New(lambdacontext.NewLogger())
-	slog.SetDefault(log)
-	slog.SetLogLoggerLevel(slog.LevelError) // aws-lambda-go reports failures by package log
-	h, err := newHandler(context.Background(), log)
-	if err != nil {
-		log.Error("the function cannot start", "error", err.Error(), "version", version)
-		if err := runtimeapi.ReportInitError(err); err != nil {
-			log.Warn("Lambda could not be told why", "error", err.Error())
+	runtimeapi.Run(version, func(ctx context.Context, log *slog.Logger) (lambda.Handler, error) {
+		h, err := newHandler(ctx, log)
+		if err != nil {
+			return nil, err
 		}
-		os.Exit(1)
-	}
-	log.Info("started", "version", version)
-	useOneThread(os.Getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"))
-	lambda.Start(h)
+		useOneThread(os.Getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"))
+		return h, nil
+	})
 }
 
 // wholeCore is the memory, in MB, with which Lambda gives a function a whole core. With less it gets a share of one, but sees two.

@@ -75,7 +75,7 @@ func TestLogMessages(t *testing.T) {
 // The keeper has a log of its own. The sentences that its method fail logs are told apart by themselves.
 func TestKeeperLogMessages(t *testing.T) {
 	var files []string
-	for _, pattern := range []string{"cmd/keeper/*.go", "internal/keep/*.go", "internal/keepaws/*.go"} {
+	for _, pattern := range []string{"internal/keephandler/*.go", "internal/keep/*.go", "internal/keepaws/*.go", "internal/runtimeapi/*.go"} {
 		found, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(pattern)))
 		if err != nil {
 			t.Fatal(err)
@@ -192,7 +192,7 @@ func sources(t *testing.T) (files []string) {
 		}
 		files = append(files, found...)
 	}
-	others := regexp.MustCompile(`internal/(localaws|keep|keepaws)/|_test\.go$`)
+	others := regexp.MustCompile(`internal/(localaws|keep|keepaws|keephandler)/|_test\.go$`)
 	return slices.DeleteFunc(files, func(file string) bool { return others.MatchString(filepath.ToSlash(file)) })
 }
 

@@ -82,7 +82,8 @@ type Options struct {
 func Start(ctx context.Context, options Options) (*Account, error) {
 	a := &Account{}
 	a.Regional = regional.New(regional.Options{
-		Regions: regionsOf(options.Parameters), AppStream: options.AppStream, CopyDuration: options.CopyDuration, Authorize: a.allows,
+		Regions: regionsOf(options.Parameters), AppStream: options.AppStream, Now: options.AppStream.Now,
+		CopyDuration: options.CopyDuration, Authorize: a.allows,
 	})
 	a.AppStream = a.Regional.AppStream
 	a.Queues = queues.New(queues.Options{Region: template.Region, AccountID: template.AccountID, Scale: options.Scale, Authorize: a.allows})

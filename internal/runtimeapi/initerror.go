@@ -1,4 +1,5 @@
-// Package runtimeapi makes the one call of Lambda's Runtime API that aws-lambda-go does not make.
+// Package runtimeapi is where a compiled function meets Lambda: it starts the function, and tells Lambda why one cannot start, which
+// aws-lambda-go does not.
 package runtimeapi
 
 import (
