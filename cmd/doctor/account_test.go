@@ -5,6 +5,8 @@ import (
 	"maps"
 	"net/url"
 	"strings"
+
+	"appstream-ami-exporter/internal/doctor"
 )
 
 // healthy is what AWS answers about a stack with which all is well.
@@ -79,6 +81,7 @@ func ill() map[string]string {
 			"ScheduleRole":     "AWS::IAM::Role",
 			"NightMissedAlarm": "AWS::CloudWatch::Alarm", "ExportFailedAlarm": "AWS::CloudWatch::Alarm",
 			"KeeperFunction": "AWS::Lambda::Function", "KeeperFunctionHourly": "AWS::Scheduler::Schedule",
+			"KeeperRole": "AWS::IAM::Role",
 		}),
 		"lambda:GetFunctionConfiguration": `{"State":"Active","LastUpdateStatus":"Failed",
 			"LastUpdateStatusReason":"The role cannot be assumed.","LastModified":"2026-11-20T10:15:00.000+0000"}`,
@@ -147,8 +150,9 @@ var outputs = map[string]string{
 	"FunctionArn":          "arn:aws:lambda:eu-west-1:123456789012:function:exporter-ExportFunction-1",
 	"FunctionName":         "exporter-ExportFunction-1",
 	"FunctionRole":         "arn:aws:iam::123456789012:role/exporter-FunctionRole-1", "LogGroupName": "exporter-FunctionLogGroup-1",
-	"Topic":        "arn:aws:sns:eu-west-1:123456789012:exporter-Topic-1",
-	"WorkQueueUrl": "https://sqs.eu-west-1.amazonaws.com/123456789012/exporter-WorkQueue-1",
+	"KeeperLogGroupName": "exporter-KeeperLogGroup-1",
+	"Topic":              "arn:aws:sns:eu-west-1:123456789012:exporter-Topic-1",
+	"WorkQueueUrl":       "https://sqs.eu-west-1.amazonaws.com/123456789012/exporter-WorkQueue-1",
 }
 
 func resourcesOf(types map[string]string) string {
@@ -162,17 +166,25 @@ func resourcesOf(types map[string]string) string {
 }
 
 // simulated are all actions that are ever simulated: IAM answers of each, and the doctor takes those that it asked about.
-var simulated = strings.Fields(`ec2:CopyImage ec2:DescribeImages ec2:CreateTags
-	kms:CreateGrant kms:Decrypt kms:DescribeKey kms:GenerateDataKeyWithoutPlaintext kms:ReEncryptFrom kms:ReEncryptTo kms:GenerateDataKey
-	appstream:DescribeImages appstream:GetExportImageTask appstream:ListExportImageTasks appstream:ListTagsForResource
-	appstream:CreateExportImageTask appstream:TagResource
-	iam:PassRole sns:Publish sqs:SendMessage sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes sqs:ChangeMessageVisibility
-	logs:CreateLogStream logs:PutLogEvents lambda:InvokeFunction`)
+func simulated() []string {
+	actions := strings.Fields(`ec2:CopyImage ec2:DescribeImages ec2:CreateTags
+		kms:CreateGrant kms:Decrypt kms:DescribeKey kms:GenerateDataKeyWithoutPlaintext kms:ReEncryptFrom kms:ReEncryptTo
+		kms:GenerateDataKey
+		appstream:DescribeImages appstream:GetExportImageTask appstream:ListExportImageTasks appstream:ListTagsForResource
+		appstream:CreateExportImageTask appstream:TagResource
+		iam:PassRole sns:Publish sqs:SendMessage sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes sqs:ChangeMessageVisibility
+		logs:CreateLogStream logs:PutLogEvents lambda:InvokeFunction`)
+	d := doctor.Deployment{Parameters: map[string]string{"Keep": "last=1", "KeepMode": "ON", "CopyRegions": "us-east-1"}}
+	for _, right := range append(d.KeeperRights(), d.KeeperFence()...) {
+		actions = append(actions, right.Action)
+	}
+	return actions
+}
 
 func simulation(decision, detail string) string {
 	var text strings.Builder
 	text.WriteString("<EvaluationResults>")
-	for _, action := range simulated {
+	for _, action := range simulated() {
 		fmt.Fprintf(&text, "<member><EvalActionName>%s</EvalActionName><EvalResourceName>*</EvalResourceName>"+
 			"<EvalDecision>%s</EvalDecision>%s</member>", action, decision, detail)
 	}

@@ -21,6 +21,7 @@ const (
 	imageEvents    = "ExportFunctionImageEvents"
 	keeperFunction = "KeeperFunction"
 	keeperHourly   = "KeeperFunctionHourly"
+	keeperRole     = "KeeperRole"
 )
 
 // facts asks all services, each group of questions at the same time as the others. What one refuses does not hide the rest.
@@ -53,20 +54,8 @@ func (c clients) facts(ctx context.Context, d doctor.Deployment, now time.Time) 
 				return c.rights(ctx, d.RoleARN(role), d.ScheduleRights())
 			})
 		},
-		func() {
-			f.Topic = c.topic(ctx, d.Outputs["Topic"])
-			f.TopicKey = doctor.Absent[doctor.Key]()
-			if f.Topic.There() && f.Topic.Value.KeyID != "" {
-				f.TopicKey = c.key(ctx, f.Topic.Value.KeyID)
-			}
-		},
+		func() { c.topicAndKeys(ctx, &f) },
 		func() { f.Subscriptions = c.subscriptions(ctx, d.Outputs["Topic"]) },
-		func() {
-			f.StackKey = doctor.Absent[doctor.Key]()
-			if key := d.Parameters["KmsKeyArn"]; key != "" {
-				f.StackKey = c.key(ctx, key)
-			}
-		},
 		func() {
 			f.Rule = of(resources, imageEvents, func(name string) doctor.Answer[doctor.Rule] { return c.rule(ctx, name) })
 		},
@@ -75,6 +64,8 @@ func (c clients) facts(ctx context.Context, d doctor.Deployment, now time.Time) 
 		},
 		func() { f.Trails = c.loggingTrails(ctx, d.Region) },
 		func() { f.Keeper = c.keeper(ctx, resources) },
+		func() { f.KeeperRights = c.keeperRole(ctx, resources, d, d.KeeperRights()) },
+		func() { f.KeeperFence = c.keeperRole(ctx, resources, d, d.KeeperFence()) },
 		func() { f.AMIs = c.amis(ctx) },
 		func() { f.AMIQuota = c.amiQuota(ctx) },
 		func() { f.Work = c.queue(ctx, d.Outputs["WorkQueueUrl"]) },
@@ -88,6 +79,18 @@ func (c clients) facts(ctx context.Context, d doctor.Deployment, now time.Time) 
 	return f
 }
 
+// topicAndKeys looks at the topic, its key, and the stack's.
+func (c clients) topicAndKeys(ctx context.Context, f *doctor.Facts) {
+	f.Topic = c.topic(ctx, f.Deployment.Outputs["Topic"])
+	f.TopicKey, f.StackKey = doctor.Absent[doctor.Key](), doctor.Absent[doctor.Key]()
+	if f.Topic.There() && f.Topic.Value.KeyID != "" {
+		f.TopicKey = c.key(ctx, f.Topic.Value.KeyID)
+	}
+	if key := f.Deployment.Parameters["KmsKeyArn"]; key != "" {
+		f.StackKey = c.key(ctx, key)
+	}
+}
+
 // keeper is the function that looks after the AMIs, where the stack has one.
 func (c clients) keeper(ctx context.Context, resources resourcesAnswer) doctor.Answer[doctor.Keeper] {
 	if resources.There() && resources.Value[keeperFunction].PhysicalID == "" {
@@ -96,6 +99,15 @@ func (c clients) keeper(ctx context.Context, resources resourcesAnswer) doctor.A
 	return of(resources, keeperFunction, func(name string) doctor.Answer[doctor.Keeper] {
 		return doctor.Given(doctor.Keeper{Function: c.function(ctx, name), Schedule: of(resources, keeperHourly,
 			func(name string) doctor.Answer[doctor.Schedule] { return c.schedule(ctx, name) })})
+	})
+}
+
+// keeperRole simulates calls with the role of the keeper.
+func (c clients) keeperRole(
+	ctx context.Context, resources resourcesAnswer, d doctor.Deployment, rights []doctor.Right,
+) doctor.Answer[[]doctor.Decision] {
+	return of(resources, keeperRole, func(role string) doctor.Answer[[]doctor.Decision] {
+		return c.rights(ctx, d.RoleARN(role), rights)
 	})
 }
 

@@ -27,6 +27,8 @@ type fakeAWS struct {
 	refused map[string]string   // by action, or "*": the code of the error
 	first   map[string][]string // answers that come before, once each
 
+	answerTo map[string]func(body string) string // answers that depend on what is asked
+
 	mutex sync.Mutex
 	calls map[string][]string // the bodies of the requests
 }
@@ -139,6 +141,9 @@ func (f *fakeAWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer, known := f.answers[action]
 	if queue := f.first[action]; len(queue) > 0 {
 		answer, known, f.first[action] = queue[0], true, queue[1:]
+	}
+	if answerTo := f.answerTo[action]; answerTo != nil {
+		answer, known = answerTo(string(body)), true
 	}
 	code := f.refused[action]
 	if all := f.refused["*"]; code == "" && all != "" && action != "cloudformation:DescribeStacks" {

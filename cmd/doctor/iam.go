@@ -71,15 +71,9 @@ func (c clients) simulate(ctx context.Context, role string, rights []doctor.Righ
 		input.ActionNames = append(input.ActionNames, right.Action)
 	}
 	for _, key := range slices.Sorted(maps.Keys(rights[0].Context)) {
-		values := rights[0].Context[key]
-		kind := types.ContextKeyTypeEnumString
-		if len(values) > 1 {
-			kind = types.ContextKeyTypeEnumStringList
-		}
-		input.ContextEntries = append(input.ContextEntries,
-			types.ContextEntry{ContextKeyName: &key, ContextKeyType: kind, ContextKeyValues: values})
+		input.ContextEntries = append(input.ContextEntries, contextEntry(key, rights[0].Context[key]))
 	}
-	told := map[string]string{} // by action: why it is denied
+	told := map[string]types.EvaluationResult{} // by action
 	pages := iam.NewSimulatePrincipalPolicyPaginator(c.iam, input)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -87,17 +81,42 @@ func (c clients) simulate(ctx context.Context, role string, rights []doctor.Righ
 			return nil, err
 		}
 		for _, result := range page.EvaluationResults {
-			told[aws.ToString(result.EvalActionName)] = whyDenied(result)
+			told[aws.ToString(result.EvalActionName)] = result
 		}
 	}
 	for _, right := range rights {
-		why, ok := told[right.Action]
+		result, ok := told[right.Action]
 		if !ok {
 			return nil, fmt.Errorf("IAM's simulation says nothing of %s", right.Action)
 		}
-		decisions = append(decisions, doctor.Decision{Right: right, Why: why})
+		decisions = append(decisions, doctor.Decision{Right: right, Why: whyDenied(result), Missing: missingKeys(result)})
 	}
 	return decisions, nil
+}
+
+// contextKinds are the types of condition keys that are more than one text.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+var contextKinds = map[string]types.ContextKeyTypeEnum{
+	"aws:CalledVia": types.ContextKeyTypeEnumStringList, "aws:TagKeys": types.ContextKeyTypeEnumStringList,
+	"kms:GrantIsForAWSResource": types.ContextKeyTypeEnumBoolean,
+}
+
+func contextEntry(key string, values []string) types.ContextEntry {
+	kind, ok := contextKinds[key]
+	if !ok {
+		kind = types.ContextKeyTypeEnumString
+	}
+	return types.ContextEntry{ContextKeyName: &key, ContextKeyType: kind, ContextKeyValues: values}
+}
+
+// missingKeys are the condition keys that the simulation was not told. Where it was asked about a resource, it names them there.
+func missingKeys(r types.EvaluationResult) []string {
+	missing := r.MissingContextValues
+	for _, specific := range r.ResourceSpecificResults {
+		missing = append(missing, specific.MissingContextValues...)
+	}
+	slices.Sort(missing)
+	return slices.Compact(missing)
 }
 
 // whyDenied is "" where the simulation allows the call.
@@ -106,11 +125,11 @@ func whyDenied(r types.EvaluationResult) string {
 	case r.EvalDecision == types.PolicyEvaluationDecisionTypeAllowed:
 		return ""
 	case r.OrganizationsDecisionDetail != nil && !r.OrganizationsDecisionDetail.AllowedByOrganizations:
-		return "a policy of the organization does not allow it"
+		return doctor.ByOrganization
 	case r.PermissionsBoundaryDecisionDetail != nil && !r.PermissionsBoundaryDecisionDetail.AllowedByPermissionsBoundary:
-		return "the permissions boundary does not allow it"
+		return doctor.ByBoundary
 	case r.EvalDecision == types.PolicyEvaluationDecisionTypeExplicitDeny:
-		return "a policy denies it"
+		return doctor.ByPolicy
 	}
-	return "no policy of the role allows it"
+	return doctor.ByNone
 }

@@ -59,8 +59,10 @@ func TestLocal(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]doctor.Verdict{
-		"stack": doctor.OK, "version": doctor.OK, "function": doctor.OK, "AppStream": doctor.OK, "dry run": doctor.OK, "stack's key": doctor.OK,
-		"topic": doctor.OK, "subscriptions": doctor.OK, "topic's key": doctor.OK, "schedule": doctor.OK, "keeper": doctor.OK,
+		"stack": doctor.OK, "version": doctor.OK, "function": doctor.OK, "AppStream": doctor.OK, "dry run": doctor.OK,
+		"stack's key": doctor.OK, "topic": doctor.OK, "subscriptions": doctor.OK, "topic's key": doctor.OK, "schedule": doctor.OK,
+		"keeper":                doctor.OK,
+		"keeper's role: rights": doctor.OK, "keeper's role: fence": doctor.OK, // there is none
 		"work queue": doctor.OK, "dead letters": doctor.OK, "failed events": doctor.OK,
 		"last night": doctor.Warn, "alarms": doctor.Warn, // of a new stack
 	}
@@ -78,7 +80,7 @@ func TestLocal(t *testing.T) {
 		t.Error(err)
 	}
 	has(t, out.String(), "3 images selected, 1 to be exported by the next run, 1 waiting (the image is CREATING), 1 that cannot be",
-		"14 ok, 2 warn, 0 FAIL, 12 unknown.")
+		"16 ok, 2 warn, 0 FAIL, 12 unknown.")
 }
 
 // An export through the real function.
@@ -121,7 +123,7 @@ func TestNamesOfTheTemplate(t *testing.T) {
 	}
 	for id, kind := range map[string]string{
 		scheduleRole: "AWS::IAM::Role", nightly: "AWS::Scheduler::Schedule", imageEvents: "AWS::Events::Rule",
-		keeperFunction: "AWS::Lambda::Function", keeperHourly: "AWS::Scheduler::Schedule",
+		keeperFunction: "AWS::Lambda::Function", keeperHourly: "AWS::Scheduler::Schedule", keeperRole: "AWS::IAM::Role",
 	} {
 		if got := summary.Resources[id].Type; got != kind {
 			t.Errorf("the template's %s is of the type %q, want %s", id, got, kind)

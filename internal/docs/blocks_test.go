@@ -84,7 +84,8 @@ func TestBlocksOf(t *testing.T) {
 		{"empty", "```\n```\n", []block{{"", "", ""}}, ""},
 		{"not closed", "- a\n\n  ```sh\n  make\n", []block{{"", "sh", ""}}, "is not closed"},
 		{"closed by something else", "```sh\nmake\n``\n", []block{{"", "sh", ""}}, "is not closed"},
-		{"ended by its own indentation", "1. a\n\n   ```sh\n   make\n make it\n   ```\n", []block{{"", "sh", ""}}, "line 5 is indented less"},
+		{"ended by its own indentation", "1. a\n\n   ```sh\n   make\n make it\n   ```\n", []block{{"", "sh", ""}},
+			"line 5 is indented less"},
 	} {
 		got, err := blocksOf("", test.text)
 		if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(block{})); diff != "" {

@@ -71,7 +71,8 @@ func newReader(t *testing.T, tree, tools string) *reader {
 			Tags:    map[string]string{tags.ImageARN: "arn:aws:appstream:eu-west-1:123456789012:image/win2022-base-7"},
 		})
 	}
-	account.Regional.RecycleBin.SetRules(home, rbin.Rule{ResourceType: "EC2_IMAGE", Days: 7}, rbin.Rule{ResourceType: "EBS_SNAPSHOT", Days: 7})
+	account.Regional.RecycleBin.SetRules(home,
+		rbin.Rule{ResourceType: "EC2_IMAGE", Days: 7}, rbin.Rule{ResourceType: "EBS_SNAPSHOT", Days: 7})
 	return r
 }
 

@@ -21,6 +21,19 @@ func amiChecks() []Check {
 				"schedule.",
 			"Enable its schedule in the EventBridge Scheduler console. AMIs are only kept longer than you want, until then.", lookAtKeeper,
 		},
+		{
+			"keeper's role: rights", group, "IAM's simulation of the calls that the keeper makes with its role, on AMIs of this stack, " +
+				"in each Region of CopyRegions too. It does not ask the policies of keys, and does not always know what hangs on the " +
+				"tags of an AMI: then this says so.",
+			"If somebody has changed the role, undo that: CloudFormation's drift detection shows it. A boundary or an organization's " +
+				"policy must allow the action as well, in each Region of CopyRegions.", lookAtKeeperRights,
+		},
+		{
+			"keeper's role: fence", group, "IAM's simulation of what the keeper's role must not be allowed: AMIs and snapshots that are " +
+				"not this stack's, copies that somebody made, other Regions, other people's tags.",
+			"Somebody has given the role more rights, by a policy of its own or by attaching one: take them back. Until then set " +
+				"KeepMode to PLAN.", lookAtKeeperFence,
+		},
 	}
 }
 

@@ -141,7 +141,7 @@ func TestNothingIsKnown(t *testing.T) {
 func TestChecks(t *testing.T) {
 	denied := func(action string) Answer[[]Decision] {
 		return Given([]Decision{{Right: Right{Action: "ec2:CopyImage", Resource: "*"}},
-			{Right{Action: action, Resource: "*"}, "the permissions boundary does not allow it"}})
+			{Right: Right{Action: action, Resource: "*"}, Why: "the permissions boundary does not allow it"}})
 	}
 	trail := func(selectors ...Selector) func(*Facts) {
 		return func(f *Facts) { f.Trails = Given([]Trail{{"main", Given(true), Given(selectors)}}) }

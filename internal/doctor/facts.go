@@ -42,7 +42,9 @@ type Facts struct {
 	AMIs          Answer[int]        // of this account and Region
 	AMIQuota      Answer[int]
 
-	Keeper Answer[Keeper] // absent where the stack has none
+	Keeper       Answer[Keeper] // absent where the stack has none
+	KeeperRights Answer[[]Decision]
+	KeeperFence  Answer[[]Decision]
 
 	Work          Answer[Queue]
 	DeadLetters   Answer[Queue]
@@ -98,16 +100,20 @@ type Plan struct {
 // Role is an IAM role with its trust policy, as JSON.
 type Role struct{ ARN, Trust string }
 
-// Right is one call that a role must be allowed.
+// Right is one call that a role must be allowed, or must not.
 type Right struct {
 	Action   string
 	Resource string
 	Context  map[string][]string // condition keys
+	Of       string              // what the resource is, in words, where its ARN does not say it
 }
 
 // String names the call, and on what where that is one thing.
 func (r Right) String() string {
-	if r.Resource == "*" {
+	switch {
+	case r.Of != "":
+		return r.Action + " on " + r.Of
+	case r.Resource == "*":
 		return r.Action
 	}
 	return r.Action + " on " + r.Resource[strings.LastIndex(r.Resource, ":")+1:]
@@ -117,7 +123,18 @@ func (r Right) String() string {
 type Decision struct {
 	Right Right
 	Why   string
+
+	// Missing are condition keys that the role's policies ask for, be it for other calls, and that the simulation was not told.
+	Missing []string
 }
+
+// The reasons of a Decision.
+const (
+	ByOrganization = "a policy of the organization does not allow it"
+	ByBoundary     = "the permissions boundary does not allow it"
+	ByPolicy       = "a policy denies it"
+	ByNone         = "no policy of the role allows it"
+)
 
 // Topic is the SNS topic.
 type Topic struct {

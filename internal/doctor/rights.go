@@ -27,7 +27,7 @@ func KeyRights(key string) (rights []Right) {
 func (d Deployment) FunctionRights() (rights []Right) {
 	add := func(resource string, context map[string][]string, actions ...string) {
 		for _, action := range actions {
-			rights = append(rights, Right{action, resource, context})
+			rights = append(rights, Right{Action: action, Resource: resource, Context: context})
 		}
 	}
 	images := d.arn("appstream", d.Region, "image/*")
@@ -60,7 +60,8 @@ func (d Deployment) ScheduleRights() []Right {
 	}
 	if key := d.Parameters["KmsKeyArn"]; key != "" {
 		via := map[string][]string{"kms:ViaService": {"sqs." + d.Region + "." + d.suffix()}}
-		rights = append(rights, Right{"kms:Decrypt", key, via}, Right{"kms:GenerateDataKey", key, via})
+		rights = append(rights, Right{Action: "kms:Decrypt", Resource: key, Context: via},
+			Right{Action: "kms:GenerateDataKey", Resource: key, Context: via})
 	}
 	return rights
 }

@@ -92,20 +92,27 @@ func lookAtRights(answer Answer[[]Decision], consequence string) Finding {
 	if !answer.There() {
 		return fail("there is no such role")
 	}
-	denied := 0
-	by := map[string][]string{} // the calls that are denied, by why
+	var denied []Decision
 	for _, decision := range answer.Value {
 		if decision.Why != "" {
-			denied++
-			by[decision.Why] = append(by[decision.Why], decision.Right.String())
+			denied = append(denied, decision)
 		}
 	}
-	if denied == 0 {
+	if len(denied) == 0 {
 		return ok("all %d are allowed", len(answer.Value))
 	}
-	var reasons []string
-	for _, why := range slices.Sorted(maps.Keys(by)) {
-		reasons = append(reasons, why+": "+few(slices.Compact(by[why])))
+	return fail("%d of %d are denied, %s; %s", len(denied), len(answer.Value), consequence, reasons(denied))
+}
+
+// reasons names the calls that are denied, by why.
+func reasons(denied []Decision) string {
+	by := map[string][]string{}
+	for _, decision := range denied {
+		by[decision.Why] = append(by[decision.Why], decision.Right.String())
 	}
-	return fail("%d of %d are denied, %s; %s", denied, len(answer.Value), consequence, strings.Join(reasons, "; "))
+	var parts []string
+	for _, why := range slices.Sorted(maps.Keys(by)) {
+		parts = append(parts, why+": "+few(slices.Compact(by[why])))
+	}
+	return strings.Join(parts, "; ")
 }
