@@ -210,11 +210,11 @@ func (c *candidate) nameTaken() outcome {
 		return passOn
 	}
 	c.TaskID = live.id
-	switch {
-	case live.imageARN != c.imageARN:
+	if live.imageARN != c.imageARN {
 		return c.unfit("the AMI name belongs to the export of image "+imageNameOf(live.imageARN),
 			"Choose another AMI name: AMI names are unique in an account and Region.")
-	case live.completed:
+	}
+	if live.completed {
 		return c.because(Skip, AlreadyExported)
 	}
 	return c.because(Skip, InProgress)
@@ -225,10 +225,10 @@ func (c *candidate) selectedByTags() outcome {
 		return needsTags
 	}
 	missing := cmp.Or(c.order.Bounds.missingTag(c.tags), c.order.Selection.missingTag(c.tags))
-	switch {
-	case missing == "":
+	if missing == "" {
 		return passOn
-	case c.order.Trigger.AnnouncesImage() && c.inTheMaking(): // who makes an image may tag it until it is there
+	}
+	if c.order.Trigger.AnnouncesImage() && c.inTheMaking() { // who makes an image may tag it until it is there
 		return c.wait("the image is " + orUnknown(c.image.State))
 	}
 	return c.because(Skip, NotSelected+": "+missing)

@@ -331,6 +331,46 @@ func TestDecideSelects(t *testing.T) {
 	})
 }
 
+// Who makes an image may tag it until it is there, so the event at the start of its making waits for the tag. Nobody else does.
+func TestDecideByTagsWhileTheImageIsMade(t *testing.T) {
+	ready := trigger.Trigger{Type: trigger.ImageReady, ID: "e", Time: due}
+	const missing = "not selected: it has no tag Backup=yes"
+	tests := map[string]struct {
+		trigger trigger.Trigger
+		image   Image
+		action  Action
+		reason  string
+	}{
+		"made":                          {ready, win(state("PENDING")), Wait, "the image is PENDING"},
+		"made, for all that is known":   {ready, win(state("NEW"), func(i *Image) { i.Created = due }), Wait, "the image is NEW"},
+		"made, since nobody knows when": {ready, win(state("NEW"), func(i *Image) { i.Created = time.Time{} }), Wait, "the image is NEW"},
+		"in a state nobody knows":       {ready, win(state("NEW")), Skip, missing},
+		"there":                         {ready, win(), Skip, missing},
+		"made, seen by a sweep":         {nightly, win(state("PENDING")), Skip, missing},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			order := Order{Trigger: test.trigger, Selection: selected(t, nil, map[string]string{"Backup": "yes"}),
+				Name: nameTemplate(t, "{image}")}
+			got := decide(order, test.image, remembered(), map[string]string{})
+			if got.Action != test.action || got.Reason != test.reason {
+				t.Errorf("decision = %+v, want %s %q", got, test.action, test.reason)
+			}
+		})
+	}
+}
+
+// Who does not mean an image is told apart from who cannot export it.
+func TestIsNotSelected(t *testing.T) {
+	for reason, want := range map[string]bool{
+		wrongName: true, NotSelected + ": it has no tag a=b": true, AlreadyExported: false, "": false,
+	} {
+		if got := IsNotSelected(reason); got != want {
+			t.Errorf("%q: %v", reason, got)
+		}
+	}
+}
+
 func TestDecideWithACustomName(t *testing.T) {
 	order := Order{Trigger: nightly, Selection: selected(t, []string{"win"}, nil), AMIName: "golden",
 		Name: nameTemplate(t, "{image}-{created}")}

@@ -53,10 +53,9 @@ func (h *history) add(task Task) {
 	}
 	h.noteNight(task)
 	r := h.byAMIName[task.AMIName]
-	switch {
-	case !task.live():
+	if !task.live() {
 		r.failed = append(r.failed, task.Description)
-	case r.live == nil || task.Completed():
+	} else if r.live == nil || task.Completed() {
 		r.live = &liveTask{
 			id: task.ID, imageARN: task.ImageARN, completed: task.Completed(),
 			amiID: task.AMIID, created: task.Created, own: task.of(h.stack), untagged: len(task.Tags) == 0,

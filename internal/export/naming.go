@@ -41,7 +41,7 @@ const (
 // Template is the text of an AMI's name or description with placeholders: {image}, {created}, {date},
 // {time}, {region} and {account}.
 type Template struct {
-	parts []string // a placeholder, or the text between two
+	parts []string // a placeholder, or the text between two, which may be none
 }
 
 // values are what the placeholders stand for. Date and time are the trigger's, so that a redelivery
@@ -93,7 +93,8 @@ func ParseDescriptionTemplate(text string) (Template, error) {
 		return t, err
 	}
 	var problems []error
-	if i := strings.IndexFunc(text, func(r rune) bool { return !descriptionRune(r) }); i >= 0 {
+	notTaken := func(r rune) bool { return !descriptionRune(r) }
+	if i := strings.IndexFunc(text, notTaken); i >= 0 {
 		_, size := utf8.DecodeRuneInString(text[i:])
 		problems = append(problems, fmt.Errorf("the AMI description template %s holds %q, which EC2 does not take in a description: "+
 			"allowed are the letters a to z and A to Z, digits, spaces and the punctuation of ASCII", quote(text), text[i:i+size]))
@@ -120,10 +121,8 @@ func parseTemplate(what, text string) (t Template, err error) {
 			t.parts = append(t.parts, rest)
 			break
 		}
-		if brace > 0 {
-			t.parts = append(t.parts, rest[:brace])
-			rest = rest[brace:]
-		}
+		t.parts = append(t.parts, rest[:brace])
+		rest = rest[brace:]
 		end := strings.IndexByte(rest, '}')
 		if end <= 0 || strings.LastIndexByte(rest[:end], '{') > 0 {
 			return t, fmt.Errorf("the %s template %s has a brace without its partner", what, quote(text))

@@ -143,8 +143,20 @@ func TestParseNameTemplateRefuses(t *testing.T) {
 	}
 }
 
+// A template is as long as it may be, or refused.
+func TestLongestTemplate(t *testing.T) {
+	longest := "{image}" + strings.Repeat("a", 1024-len("{image}"))
+	if _, err := ParseNameTemplate(longest); err != nil {
+		t.Error(err)
+	}
+	says := "the AMI name template is 1025 bytes long, 1024 are the most"
+	if _, err := ParseNameTemplate(longest + "a"); err == nil || err.Error() != says {
+		t.Errorf("one byte more: %v", err)
+	}
+}
+
 func TestCheckAMIName(t *testing.T) {
-	for _, name := range []string{"abc", "a.b", "(a)/b_c-D.9", strings.Repeat("a", 128)} {
+	for _, name := range []string{"abc", "a.b", "azAZ09", "(a)/b_c-D.9", strings.Repeat("a", 128)} {
 		if err := CheckAMIName(name); err != nil || !amiNamePattern.MatchString(name) {
 			t.Errorf("%v", err)
 		}

@@ -130,10 +130,10 @@ func classify(err error, roleARN string) *Refusal {
 	if reply, ok := errors.AsType[*awshttp.ResponseError](err); ok {
 		status = reply.HTTPStatusCode()
 	}
-	switch {
-	case status >= http.StatusInternalServerError || api.ErrorFault() == smithy.FaultServer:
+	if status >= http.StatusInternalServerError || api.ErrorFault() == smithy.FaultServer {
 		return r
-	case status == http.StatusTooManyRequests:
+	}
+	if status == http.StatusTooManyRequests {
 		r.kind, r.Hint = limited, throttledHint
 		return r
 	}

@@ -134,3 +134,24 @@ func TestEveryRefusalHasAHint(t *testing.T) {
 		}
 	}
 }
+
+// The limit on tags is one that no waiting mends, as that on exports is.
+func TestClassifyTagging(t *testing.T) {
+	type what struct {
+		temporary bool
+		hint      string
+	}
+	for name, test := range map[string]struct {
+		err  error
+		want what
+	}{
+		"no room":    {full(), what{false, noRoomForTagsHint}},
+		"a throttle": {throttled(), what{true, throttledHint}},
+		"a refusal":  {denied(), what{false, deniedHint}},
+	} {
+		refusal := classifyTagging(test.err, roleARN)
+		if got := (what{refusal.Temporary(), refusal.Hint}); got != test.want {
+			t.Errorf("%s: %+v, want %+v", name, got, test.want)
+		}
+	}
+}

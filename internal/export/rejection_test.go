@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"appstream-ami-exporter/internal/tags"
 	"appstream-ami-exporter/internal/trigger"
 )
@@ -40,6 +42,32 @@ func TestRejectionRepeats(t *testing.T) {
 			now := night(test.day).rejectionOf(Decision{AMIName: test.amiName, Code: test.code})
 			if got := now.repeats(test.tag); got != test.repeated {
 				t.Errorf("repeated: %v", got)
+			}
+		})
+	}
+}
+
+// What a sweep told is remembered on the image, among its other tags.
+func TestRememberRejection(t *testing.T) {
+	d := Decision{ImageName: "win", AMIName: "win(1)", Code: "InvalidRoleException"}
+	for name, test := range map[string]struct {
+		answer func() error
+		want   map[string]string
+		says   string
+	}{
+		"it can":           {nil, map[string]string{"Owner": "it", tags.Rejected: sweep(t).rejectionOf(d).String()}, ""},
+		"it cannot":        {denied, map[string]string{"Owner": "it"}, "TagResource: AccessDeniedException: why"},
+		"there is no room": {full, map[string]string{"Owner": "it"}, "TagResource: LimitExceededException: why"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			appStream := &fake{tags: map[string]map[string]string{"win": {"Owner": "it"}},
+				on: map[string]func() error{"TagResource": test.answer}}
+			err := appStream.exporter().RememberRejection(t.Context(), sweep(t), d)
+			if (err == nil) != (test.says == "") || err != nil && err.Error() != test.says {
+				t.Errorf("error %v, want %q", err, test.says)
+			}
+			if diff := cmp.Diff(test.want, appStream.tags["win"]); diff != "" {
+				t.Errorf("tags (-want +got):\n%s", diff)
 			}
 		})
 	}

@@ -19,10 +19,10 @@ type Findings struct {
 // that, since limits get raised: so a start is tried in vain at most once each time that exports have ended. Where more run than the
 // limit that is remembered, that one no longer holds.
 func room(limit, running int) int {
-	switch {
-	case limit == 0 || running > limit:
+	if limit == 0 || running > limit {
 		return math.MaxInt
-	case running == limit:
+	}
+	if running == limit {
 		return 0
 	}
 	return limit - running + 1

@@ -154,12 +154,13 @@ func (r *run) readTagsFor(ctx context.Context, c *candidate) bool {
 		return false
 	}
 	read, err := r.readTags(ctx, c.image.Name)
-	refusal, isRefusal := errors.AsType[*Refusal](err)
-	switch {
-	case err == nil:
+	if err == nil {
 		c.tags = read
 		c.decide()
 		return true
+	}
+	refusal, isRefusal := errors.AsType[*Refusal](err)
+	switch {
 	case isNotFound(err):
 		r.report(r.decideUnseen(c.image.Name))
 	case isRefusal && refusal.Temporary():

@@ -2,198 +2,263 @@ package export
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"maps"
+	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/appstream"
 	"github.com/aws/aws-sdk-go-v2/service/appstream/types"
+	"github.com/google/go-cmp/cmp"
 )
 
-// What became of a start that failed is read from the tasks: one of this very image is as good as a start of ours, one of
-// another image that has the AMI name is not.
-func TestBecameOf(t *testing.T) {
-	other := of(place.ImageARN("other"))
+// What a run asks of AppStream: nothing twice, and no tags where the decision does not hang on them.
+func TestCallsOfARun(t *testing.T) {
+	world := func() *fake {
+		return &fake{images: []types.Image{image("done"), image("made", func(i *types.Image) { i.State = types.ImageStatePending }),
+			image("new")}, tasks: []Task{taskOf("done", "EXPORTING")}}
+	}
+	lists := []string{"DescribeImages PRIVATE 25", "DescribeImages SHARED 25", "ListExportImageTasks 500"}
 	tests := map[string]struct {
-		refusal string
-		tasks   []Task
-		lookErr error
-		action  Action
-		reason  string
-		taskID  string
+		order Order
+		told  []string
+		calls []string
 	}{
-		"refused": {"OperationNotPermittedException", nil, nil, Reject,
-			"AppStream refused: OperationNotPermittedException: why", ""},
-		"refused, a twin runs": {"OperationNotPermittedException", []Task{exportTask("EXPORTING")}, nil, Skip,
-			"in progress", "task-EXPORTING"},
-		"refused, a twin completed": {"OperationNotPermittedException", []Task{exportTask("COMPLETED")}, nil, Skip,
-			"already exported", "task-COMPLETED"},
-		"refused, a twin failed": {"OperationNotPermittedException", []Task{exportTask("FAILED")}, nil, Reject,
-			"AppStream refused: OperationNotPermittedException: why", ""},
-		"refused, another image has the name": {"OperationNotPermittedException", []Task{exportTask("EXPORTING", other)}, nil, Reject,
-			"AppStream refused: OperationNotPermittedException: why", ""},
-		"refused, another image had the name": {"OperationNotPermittedException", []Task{exportTask("COMPLETED", other)}, nil, Reject,
-			"AppStream refused: OperationNotPermittedException: why", ""},
-		"a conflict": {"ConcurrentModificationException", nil, nil, Wait, "ConcurrentModificationException: why",
-			""},
-		"a conflict, another image's task": {"ConcurrentModificationException", []Task{exportTask("EXPORTING", other)}, nil, Wait,
-			"ConcurrentModificationException: why", ""},
-		"it was started all the same": {"InternalFailure", []Task{exportTask("EXPORTING", own)}, nil, Export,
-			"adopted after: InternalFailure: why", "task-EXPORTING"},
-		"started, and AppStream tells of no task whose it is": {"InternalFailure",
-			[]Task{exportTask("EXPORTING", func(task *Task) { task.Tags = nil })}, nil, Export, "adopted after: InternalFailure: why",
-			"task-EXPORTING"},
-		"nobody can see whether it was": {"InternalFailure", nil, errors.New("no list"), Wait,
-			"the start failed (InternalFailure: why), and it cannot be seen whether it did", ""},
-		"the limit, which needs no look at it": {"LimitExceededException", nil, errors.New("no list"), Wait, "LimitExceededException: why",
-			""},
+		"a sweep": {sweep(t), []string{"done: skip: in progress", "made: wait for an image that is available: the image is PENDING",
+			"new: export, task task-new"},
+			append([]string{"CreateExportImageTask new", "ListTagsForResource made", "ListTagsForResource new"}, lists...)},
+		"a dry run": {sweep(t, func(o *Order) { o.DryRun = true }), []string{"done: skip: in progress",
+			"made: wait for an image that is available: the image is PENDING", "new: export"},
+			append([]string{"ListTagsForResource made", "ListTagsForResource new"}, lists...)},
+		"a request": {request(t, "new", "done"), []string{"done: skip: in progress", "new: export, task task-new"},
+			[]string{"CreateExportImageTask new", "DescribeImages done new", "ListExportImageTasks 500", "ListTagsForResource done",
+				"ListTagsForResource new"}},
+		"a request with a pattern": {request(t, "new", "don?"), []string{"done: skip: in progress",
+			"made: skip: not selected: its name does not fit", "new: export, task task-new"},
+			append([]string{"CreateExportImageTask new", "ListTagsForResource new"}, lists...)},
+		"a request for what is not there": {request(t, "x"), []string{"x: reject: the image was not found"},
+			[]string{"DescribeImages x", "ListExportImageTasks 500", "ListTagsForResource x"}},
+		"a request with a pattern, for what is not there": {request(t, "x", "don?"), []string{"done: skip: in progress",
+			"made: skip: not selected: its name does not fit", "new: skip: not selected: its name does not fit",
+			"x: reject: the image was not found"}, lists},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			run := &run{Exporter: &Exporter{Place: place}, order: &Order{}}
-			start := failedStart{Decision{Action: Export, ImageName: "win", AMIName: winAMI}, classify(coded(test.refusal), roleARN), nil}
-			got := run.becameOf(start, remembered(test.tasks...), test.lookErr)
-			if got.Action != test.action || got.Reason != test.reason || got.TaskID != test.taskID {
-				t.Errorf("decision = %+v, want %s %q of task %q", got, test.action, test.reason, test.taskID)
+			appStream := world()
+			told, _ := appStream.run(t, t.Context(), test.order)
+			if diff := cmp.Diff(test.told, told); diff != "" {
+				t.Errorf("told (-want +got):\n%s", diff)
+			}
+			slices.Sort(test.calls)
+			if diff := cmp.Diff(test.calls, appStream.sorted()); diff != "" {
+				t.Errorf("calls (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-// fake is an AppStream with the image win in it.
-type fake struct {
-	AppStream
-	token  string            // of each page of the tasks and images
-	answer map[string]string // the tags that the answer to a start tells
-	images []types.Image     // instead of win
-	pages  atomic.Int64
-}
-
-func (f *fake) page() (*string, error) {
-	if f.pages.Add(1) > 20 {
-		return nil, errors.New("the listing is read for ever")
-	}
-	return aws.String(f.token), nil
-}
-
-func (f *fake) DescribeImages(_ context.Context, input *appstream.DescribeImagesInput,
-	_ ...func(*appstream.Options)) (*appstream.DescribeImagesOutput, error) {
-	page := &appstream.DescribeImagesOutput{Images: []types.Image{{
-		Name: aws.String("win"), Arn: aws.String(winARN), State: types.ImageStateAvailable, Platform: types.PlatformTypeWindowsServer2022,
-		CreatedTime: aws.Time(created),
-	}}}
-	if f.images != nil {
-		page.Images = f.images
-	}
-	var err error
-	if len(input.Names) == 0 {
-		page.NextToken, err = f.page()
-	}
-	return page, err
-}
-
-func (f *fake) ListExportImageTasks(context.Context, *appstream.ListExportImageTasksInput,
-	...func(*appstream.Options)) (*appstream.ListExportImageTasksOutput, error) {
-	token, err := f.page()
-	return &appstream.ListExportImageTasksOutput{NextToken: token}, err
-}
-
-func (*fake) ListTagsForResource(context.Context, *appstream.ListTagsForResourceInput,
-	...func(*appstream.Options)) (*appstream.ListTagsForResourceOutput, error) {
-	return &appstream.ListTagsForResourceOutput{}, nil
-}
-
-func (f *fake) CreateExportImageTask(_ context.Context, input *appstream.CreateExportImageTaskInput,
-	_ ...func(*appstream.Options)) (*appstream.CreateExportImageTaskOutput, error) {
-	return &appstream.CreateExportImageTaskOutput{ExportImageTask: &types.ExportImageTask{
-		TaskId: aws.String("task"), ImageArn: aws.String(winARN), AmiName: input.AmiName, State: types.ExportImageTaskStateExporting,
-		TagSpecifications: f.answer,
-	}}, nil
-}
-
-func (f *fake) exporter() *Exporter {
-	return &Exporter{AppStream: f, Place: place, Stack: "exporter@eu-west-1", RoleARN: roleARN, Now: due.UTC,
-		Warn: func(context.Context, string, ...any) {}}
-}
-
-// The tags are optional in AppStream's answer. What is told of a start has them all the same.
-func TestTagsOfAStart(t *testing.T) {
-	for name, answer := range map[string]map[string]string{"told": {"Told": "by AppStream"}, "not told": nil} {
-		t.Run(name, func(t *testing.T) {
-			appStream := &fake{answer: answer}
-			var got []Decision
-			order := Order{Trigger: nightly, Selection: selected(t, []string{"win"}, nil), Name: nameTemplate(t, "{image}-{created}"),
-				StackTags: map[string]string{"Owner": "it"}}
-			if _, err := appStream.exporter().Run(t.Context(), order, func(d Decision) { got = append(got, d) }); err != nil {
-				t.Fatal(err)
-			}
-			if len(got) != 1 || got[0].Task == nil {
-				t.Fatalf("decisions: %+v", got)
-			}
-			want := answer
-			if want == nil {
-				want = with(ours(), map[string]string{"Owner": "it"})
-			}
-			if tags := got[0].Task.Tags; !maps.Equal(want, tags) {
-				t.Errorf("tags = %v, want %v", tags, want)
-			}
-		})
-	}
-}
-
-// A listing that comes to no end would use up every invocation, each with thousands of calls.
-func TestListingWithoutAnEnd(t *testing.T) {
-	const want = "AppStream repeats a page of its listing instead of going on"
-	exporter := func() *Exporter { return (&fake{token: "again"}).exporter() }
-	order := Order{Trigger: nightly, Sweep: true, Name: nameTemplate(t, "{image}")}
-	_, imagesErr := exporter().allImages(t.Context())
-	tasksErr := exporter().eachTask(t.Context(), func(Task) {})
-	_, runErr := exporter().Run(t.Context(), order, func(d Decision) { t.Errorf("reported: %+v", d) })
-	for what, err := range map[string]error{"images": imagesErr, "tasks": tasksErr, "a run": runErr} {
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: error %v, want %q in it", what, err, want)
+// As many names as one call takes are looked up; more are found in the list of all images.
+func TestManyNames(t *testing.T) {
+	for count, want := range map[int]int{25: 0, 26: 1} {
+		var names []string
+		for i := range count {
+			names = append(names, fmt.Sprintf("i%03d", i))
+		}
+		appStream := &fake{images: images(100)}
+		order := request(t, names...)
+		order.DryRun = true
+		told, _ := appStream.run(t, t.Context(), order)
+		told = slices.DeleteFunc(told, func(text string) bool { return !strings.HasSuffix(text, ": export") })
+		if lists := appStream.count("DescribeImages SHARED"); lists != want || len(told) != count {
+			t.Errorf("%d names: all images are listed %d times, %d to be exported", count, lists, len(told))
 		}
 	}
 }
 
-// An image whose owner AppStream does not tell is not exported, and not passed over in silence either.
-func TestImageWithoutARN(t *testing.T) {
-	for name, arn := range map[string]*string{"none": nil, "empty": aws.String("")} {
+// Where AppStream cannot be read nothing is started and nothing told.
+func TestAppStreamCannotBeRead(t *testing.T) {
+	for _, call := range []string{"DescribeImages", "ListExportImageTasks"} {
+		for name, order := range map[string]Order{"a sweep": sweep(t), "a request": request(t, "win"),
+			"a rest": sweep(t, func(o *Order) { o.Only = []string{"win"} })} {
+			t.Run(call+"/"+name, func(t *testing.T) {
+				appStream := &fake{images: []types.Image{image("win")}, on: map[string]func() error{call: throttled}}
+				_, err := appStream.exporter().Run(t.Context(), order, func(d Decision) { t.Errorf("told: %+v", d) })
+				if want := "cannot read AppStream's images and export tasks: " + call + ": ThrottlingException: why"; err == nil ||
+					err.Error() != want {
+					t.Errorf("error %v, want %q", err, want)
+				}
+				if starts := appStream.count("CreateExportImageTask"); starts > 0 {
+					t.Errorf("%d exports are started", starts)
+				}
+			})
+		}
+	}
+}
+
+// An image whose tags cannot be read is one image's trouble, and what the trigger has started is told without them.
+func TestTagsThatCannotBeRead(t *testing.T) {
+	ownRunning, ownCompleted := taskOf("win", "EXPORTING", own), taskOf("win", "COMPLETED", own)
+	announced := "win: announce, task task-win: started by this trigger before"
+	tests := map[string]struct {
+		answer func() error
+		tasks  []Task
+		order  Order
+		want   string
+	}{
+		"a throttle": {throttled, nil, sweep(t),
+			"win: wait for the end of trouble: its tags cannot be read: ListTagsForResource: ThrottlingException: why"},
+		"a refusal":                    {denied, nil, sweep(t), "win: reject: its tags cannot be read: AccessDeniedException: why"},
+		"a refusal, the own runs":      {denied, []Task{ownRunning}, sweep(t), announced},
+		"a refusal, the own completed": {denied, []Task{ownCompleted}, sweep(t), announced},
+		"a throttle, the own completed": {throttled, []Task{ownCompleted}, sweep(t),
+			"win: wait for the end of trouble: its tags cannot be read: ListTagsForResource: ThrottlingException: why"},
+		"it is gone":                    {gone, nil, sweep(t), "win: skip: the image was not found"},
+		"what was asked for is gone":    {gone, nil, request(t, "win"), "win: reject: the image was not found"},
+		"it is gone, the own completed": {gone, []Task{ownCompleted}, sweep(t), announced},
+	}
+	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			appStream := &fake{images: []types.Image{
-				{Name: aws.String("lost"), Arn: arn, State: types.ImageStateAvailable, CreatedTime: aws.Time(created)},
-				{Name: aws.String("other"), Arn: aws.String("arn:aws:appstream:eu-west-1:999999999999:image/other"),
-					State: types.ImageStateAvailable},
-			}}
-			exporter := appStream.exporter()
-			var mutex sync.Mutex
-			var warnings []string
-			exporter.Warn = func(_ context.Context, message string, args ...any) {
-				mutex.Lock()
-				defer mutex.Unlock()
-				warnings = append(warnings, fmt.Sprint(append([]any{message}, args...)...))
+			appStream := &fake{images: []types.Image{image("win"), image("good")}, tasks: test.tasks,
+				on: map[string]func() error{"ListTagsForResource win": test.answer}}
+			told, _ := appStream.run(t, t.Context(), test.order)
+			told = slices.DeleteFunc(told, func(text string) bool { return text == "good: export, task task-good" })
+			if diff := cmp.Diff([]string{test.want}, told); diff != "" {
+				t.Errorf("told (-want +got):\n%s", diff)
 			}
-			var got []Decision
-			order := Order{Trigger: nightly, Name: nameTemplate(t, "{image}-{created}"), Sweep: true}
-			if _, err := exporter.Run(t.Context(), order, func(d Decision) { got = append(got, d) }); err != nil {
+			if good := appStream.count("CreateExportImageTask good"); test.order.Sweep && appStream.count("CreateExportImageTask") != 1 {
+				t.Errorf("the other image is exported %d times", good)
+			}
+		})
+	}
+}
+
+// A run that is out of time starts nothing and asks for nothing more; what it knows already it tells.
+func TestRunOutOfTime(t *testing.T) {
+	const noTime = ": wait for room: no time left in this run"
+	for name, test := range map[string]struct {
+		order Order
+		told  []string
+	}{
+		"a sweep":   {sweep(t), []string{"done: skip: already exported", "new" + noTime}},
+		"a request": {request(t, "new", "done"), []string{"done: skip: already exported", "new" + noTime}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			appStream := &fake{images: []types.Image{image("done"), image("new")}, tasks: []Task{taskOf("done", "COMPLETED")}}
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			told, _ := appStream.run(t, ctx, test.order)
+			if diff := cmp.Diff(test.told, told); diff != "" {
+				t.Errorf("told (-want +got):\n%s", diff)
+			}
+			if calls := appStream.count("CreateExportImageTask") + appStream.count("TagResource"); calls > 0 {
+				t.Errorf("calls: %q", appStream.calls)
+			}
+			if test.order.Sweep && appStream.count("ListTagsForResource") > 0 {
+				t.Errorf("calls: %q", appStream.calls)
+			}
+		})
+	}
+}
+
+// A start takes seconds. They go side by side, but for the first where exports run already: it may be that there is no room, and then
+// one start tells it.
+func TestStartsSideBySide(t *testing.T) {
+	for running, want := range map[int]time.Duration{0: 2 * time.Second, 1: 3 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			appStream := &fake{images: images(2 * maxConcurrentCalls), takes: time.Second}
+			for range running {
+				appStream.tasks = append(appStream.tasks, taskOf("other", "EXPORTING"))
+			}
+			begin := time.Now()
+			told, findings := appStream.run(t, t.Context(), sweep(t))
+			if took := time.Since(begin); took != want || len(told) != 2*maxConcurrentCalls {
+				t.Errorf("where %d run, %d starts take %v, want %v", running, len(told), took, want)
+			}
+			if findings.Running != running+len(told) {
+				t.Errorf("where %d run, %d run afterwards", running, findings.Running)
+			}
+		})
+	}
+}
+
+// Telling takes its time where SNS is slow. What is told of several images is told side by side.
+func TestToldSideBySide(t *testing.T) {
+	announced := &fake{images: images(maxConcurrentCalls)}
+	for _, image := range announced.images {
+		announced.tasks = append(announced.tasks, taskOf(*image.Name, "EXPORTING", own))
+	}
+	rejected := &fake{images: images(maxConcurrentCalls)}
+	var names []string
+	for i := range rejected.images {
+		rejected.images[i].State = types.ImageStateFailed
+		names = append(names, *rejected.images[i].Name)
+	}
+	for what, test := range map[Action]struct {
+		appStream *fake
+		order     Order
+	}{Announce: {announced, sweep(t)}, Reject: {rejected, request(t, names...)}} {
+		synctest.Test(t, func(t *testing.T) {
+			begin := time.Now()
+			var told atomic.Int64
+			if _, err := test.appStream.exporter().Run(t.Context(), test.order, func(d Decision) {
+				time.Sleep(time.Second)
+				if d.Action == what {
+					told.Add(1)
+				}
+			}); err != nil {
 				t.Fatal(err)
 			}
-			if len(got) > 0 {
-				t.Errorf("decided: %+v", got)
+			if took := time.Since(begin); took != time.Second || told.Load() != maxConcurrentCalls {
+				t.Errorf("%s: %d are told in %v", what, told.Load(), took)
 			}
-			want := "AppStream tells no ARN of an image, so nobody knows whose it is, and it is left out"
-			if len(warnings) == 0 || !strings.HasPrefix(warnings[0], want) || !strings.Contains(warnings[0], "lost") {
-				t.Errorf("warnings: %q", warnings)
+		})
+	}
+}
+
+// Once the limit is reached nothing more is tried. Images that need no export are found all the same, unless an earlier run waits for
+// room with the same ones: their tags would be read each night until it is their turn.
+func TestNothingIsTriedBeyondTheLimit(t *testing.T) {
+	earlier := taskOf("other", "EXPORTING", ofNight(due.AddDate(0, 0, -1)))
+	const count = 40
+	marked := map[string]map[string]string{}
+	for _, image := range images(count)[count/2:] {
+		marked[*image.Name] = mark(*image.Name)
+	}
+	for name, test := range map[string]struct {
+		running Task
+		backlog bool
+	}{
+		"somebody else's export runs": {taskOf("other", "EXPORTING"), false},
+		"an earlier run waits":        {earlier, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			appStream := &fake{images: images(count), tasks: []Task{test.running}, tags: marked,
+				on: map[string]func() error{"CreateExportImageTask": full}}
+			told, findings := appStream.run(t, t.Context(), sweep(t))
+			if starts := appStream.count("CreateExportImageTask"); starts != 1 {
+				t.Errorf("%d starts are tried", starts)
 			}
-			for _, warning := range warnings {
-				if strings.Contains(warning, "other") {
-					t.Errorf("what belongs to others is no news: %s", warning)
-				}
+			if findings != (Findings{Running: 1, Limit: 1}) {
+				t.Errorf("findings: %+v", findings)
+			}
+			kinds := map[string]int{}
+			for _, text := range told {
+				_, what, _ := strings.Cut(text, ": ")
+				kinds[what]++
+			}
+			waits, skips := kinds["wait for room: LimitExceededException: why"], kinds["skip: already exported"]
+			unread := kinds["wait for room, unread: LimitExceededException: why"]
+			if waits+unread+skips != count {
+				t.Errorf("told: %v", kinds)
+			}
+			read := appStream.count("ListTagsForResource")
+			if !test.backlog && (read != count || skips != count/2) {
+				t.Errorf("the tags of %d images are read; told: %v", read, kinds)
+			}
+			if test.backlog && (read > maxConcurrentCalls || read != waits+skips) {
+				t.Errorf("the tags of %d images are read although an earlier run waits; told: %v", read, kinds)
 			}
 		})
 	}

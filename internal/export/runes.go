@@ -11,7 +11,7 @@ import (
 
 // allRunes tells whether the text holds nothing but what allowed says; invalid UTF-8 never is.
 func allRunes(text string, allowed func(rune) bool) bool {
-	return strings.IndexFunc(text, func(r rune) bool { return !allowed(r) }) < 0
+	return !strings.ContainsFunc(text, func(r rune) bool { return !allowed(r) })
 }
 
 func alphanumeric(r rune) bool {

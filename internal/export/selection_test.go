@@ -184,6 +184,29 @@ func TestParseSelectionRefuses(t *testing.T) {
 	}
 }
 
+// Patterns and exclusions may take as much room as there is, and not one byte more.
+func TestMostPatterns(t *testing.T) {
+	most := []string{"!" + strings.Repeat("a", 92)} // which takes 96 bytes, as each of the others
+	for i := range 207 {
+		most = append(most, fmt.Sprintf("%03d*%s", i, strings.Repeat("a", 88)))
+	}
+	most = append(most, "abcdefghijklmnop*"+strings.Repeat("a", 11)) // and 32 are left
+	if _, err := export.ParseSelection(most, nil); err != nil {
+		t.Error(err)
+	}
+	most[0] += "a"
+	if _, err := export.ParseSelection(most, nil); err == nil || !strings.Contains(err.Error(), "are 20001 bytes long") {
+		t.Errorf("one byte more: %v", err)
+	}
+}
+
+// An image has at most 50 tags, and all of them may be asked for.
+func TestMostTags(t *testing.T) {
+	if _, err := export.ParseSelection(nil, tags(50)); err != nil {
+		t.Error(err)
+	}
+}
+
 func many(format string, count int) (entries []string) {
 	for i := range count {
 		entries = append(entries, fmt.Sprintf(format, i))
@@ -204,12 +227,13 @@ func tags(count int) map[string]string {
 var imageName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,100}$`)
 
 func TestCheckImageName(t *testing.T) {
-	for _, name := range []string{"a", "9", "a.b_c-D", strings.Repeat("a", 101)} {
+	for _, name := range []string{"a", "z", "A", "Z", "0", "9", "a.b_c-D", "azAZ09", strings.Repeat("a", 101)} {
 		if err := export.CheckImageName(name); err != nil || !imageName.MatchString(name) {
 			t.Errorf("%v", err)
 		}
 	}
-	for _, name := range []string{"", ".a", "_a", "-", "a/b", "a b", "ä", "a\n", "a\xff", "*", strings.Repeat("a", 102)} {
+	for _, name := range []string{"", ".a", "_a", "`", "{", "@", "[", "/", ":", "-", "a/b", "a b", "ä", "a\n", "a\xff", "*",
+		strings.Repeat("a", 102)} {
 		if err := export.CheckImageName(name); err == nil || imageName.MatchString(name) {
 			t.Errorf("%q is taken", name)
 		}
