@@ -126,7 +126,8 @@ exec ` + look(t, "make") + ` -n "$@" >/dev/null`,
 	everywhere.had(t, "appstream create-imported-image", "appstream describe-images", "appstream list-export-image-tasks",
 		"cloudformation describe-stacks", "ec2 copy-image", "ec2 create-tags", "ec2 describe-images", "ec2 disable-image-deprecation",
 		"ec2 list-images-in-recycle-bin", "ec2 restore-image-from-recycle-bin", "ec2 restore-snapshot-from-recycle-bin",
-		"events put-events", "lambda invoke", "sqs purge-queue", "sqs receive-message")
+		"ec2 delete-tags", "ec2 describe-snapshots", "events put-events", "lambda invoke", "sqs purge-queue", "sqs receive-message",
+		"ssm delete-parameter", "ssm get-parameter")
 }
 
 // standIns puts commands into a directory.

@@ -35,7 +35,7 @@ func TestExamples(t *testing.T) {
 		}
 	}
 	for _, kind := range []notify.Type{notify.ExportStarted, notify.ExportCompleted, notify.ExportFailed, notify.ExportRejected,
-		notify.ExportGivenUp} {
+		notify.ExportGivenUp, notify.AMIsRetiring} {
 		if !shown[kind] {
 			t.Errorf("docs/NOTIFICATIONS.md has no example of %s", kind)
 		}

@@ -44,7 +44,8 @@ type reader struct {
 func newReader(t *testing.T, tree, tools string) *reader {
 	t.Helper()
 	account := localtest.Start(t, localaws.Options{
-		Keeper: localtest.Keeper(t), Parameters: map[string]string{"Keep": "last=3", "CopyRegions": abroad},
+		Keeper:     localtest.Keeper(t),
+		Parameters: map[string]string{"Keep": "last=3", "CopyRegions": abroad, "LatestAmiParameter": "/appstream-amis"},
 	})
 	account.AppStream.PutImage(appstream.Image{Name: "win2022-base-7"})
 	opened, err := account.Listen("127.0.0.1:0")
@@ -125,6 +126,11 @@ var afterwards = map[string]func(*testing.T, *reader){
 		delete(image.Tags, tags.Keep)
 		if d := r.decides(t, image); d.Fate != keep.FateKeep || d.Family.Name != "win2022-base-7" {
 			t.Errorf("an AMI that was adopted as the page says is not judged: %s: %s", d.Fate, d.Reason)
+		}
+		image.Name = "win2022-base-7 (2)" // what EC2 takes in a name it takes in a tag
+		image.Tags[tags.AMIName] = image.Name
+		if d := r.decides(t, image); d.Fate != keep.FateKeep {
+			t.Errorf("an AMI with parentheses in its name is not judged: %s: %s", d.Fate, d.Reason)
 		}
 	},
 	"docs/RESTORE.md": func(t *testing.T, r *reader) {
