@@ -79,3 +79,18 @@ func TestFields(t *testing.T) {
 		}
 	}
 }
+
+// Every code with which the keeper tells that something is wrong is explained.
+func TestKeeperCodes(t *testing.T) {
+	page := read(t, "docs", "NOTIFICATIONS.md")
+	wording := regexp.MustCompile(`(?:notify\.[A-Za-z]+, |Code: +)"([A-Za-z]+)"`)
+	codes := wording.FindAllStringSubmatch(read(t, "internal", "keep", "tell.go"), -1)
+	for _, code := range codes {
+		if !strings.Contains(page, "`"+code[1]+"`") {
+			t.Errorf("docs/NOTIFICATIONS.md does not explain the code %s", code[1])
+		}
+	}
+	if len(codes) < 12 {
+		t.Errorf("only %d codes were found", len(codes))
+	}
+}
