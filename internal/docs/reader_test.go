@@ -86,23 +86,23 @@ func (r *reader) execute(t *testing.T, b block) {
 	execute(t, r.tree, strings.ReplaceAll(b.text, "http://127.0.0.1:4577", r.endpoint), r.environment)
 }
 
-// ami is one of the reader's account as the keeper sees it.
-func (r *reader) ami(image ec2.Image) keep.AMI {
+// keeperSees is an AMI of a reader's account as the keeper sees it.
+func keeperSees(image ec2.Image) keep.AMI {
 	return keep.AMI{
 		ID: image.ID, Name: image.Name, OwnerID: image.Owner, State: string(image.State), CreationDate: image.Created, Tags: image.Tags,
 		SourceImageID: image.SourceImageID, SourceImageRegion: image.SourceImageRegion,
 	}
 }
 
-// decides is what the keeper makes of an AMI of the reader's, when it sees nothing else.
-func (r *reader) decides(t *testing.T, image ec2.Image) *keep.Decision {
+// decides is what the keeper makes of an AMI of a reader's, when it sees nothing else.
+func decides(t *testing.T, image ec2.Image) *keep.Decision {
 	t.Helper()
 	now := exampleExported.Add(30 * 24 * time.Hour)
 	rules, err := keep.ParseRules("last=1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	ami := r.ami(image)
+	ami := keeperSees(image)
 	ami.State = keep.StateAvailable // a copy will be
 	plan := keep.MakePlan(
 		keep.Config{
@@ -119,17 +119,17 @@ func (r *reader) decides(t *testing.T, image ec2.Image) *keep.Decision {
 var afterwards = map[string]func(*testing.T, *reader){
 	"docs/KEEPING.md": func(t *testing.T, r *reader) {
 		image, _ := r.ec2.Image(home, exampleAMI)
-		if d := r.decides(t, image); d.Fate != keep.FateKeep || !strings.Contains(d.Reason, "somebody tagged it") {
+		if d := decides(t, image); d.Fate != keep.FateKeep || !strings.Contains(d.Reason, "somebody tagged it") {
 			t.Errorf("with the tag that is to keep it, the AMI's fate is %s: %s", d.Fate, d.Reason)
 		}
 		image.Tags = maps.Clone(image.Tags)
 		delete(image.Tags, tags.Keep)
-		if d := r.decides(t, image); d.Fate != keep.FateKeep || d.Family.Name != "win2022-base-7" {
+		if d := decides(t, image); d.Fate != keep.FateKeep || d.Family.Name != "win2022-base-7" {
 			t.Errorf("an AMI that was adopted as the page says is not judged: %s: %s", d.Fate, d.Reason)
 		}
 		image.Name = "win2022-base-7 (2)" // what EC2 takes in a name it takes in a tag
 		image.Tags[tags.AMIName] = image.Name
-		if d := r.decides(t, image); d.Fate != keep.FateKeep {
+		if d := decides(t, image); d.Fate != keep.FateKeep {
 			t.Errorf("an AMI with parentheses in its name is not judged: %s: %s", d.Fate, d.Reason)
 		}
 	},
@@ -138,7 +138,7 @@ var afterwards = map[string]func(*testing.T, *reader){
 		if at < 0 {
 			t.Fatal("nothing was copied into the Region of AppStream")
 		}
-		if d := r.decides(t, r.ec2.Images(home)[at]); d.Fate != keep.FateLeft {
+		if d := decides(t, r.ec2.Images(home)[at]); d.Fate != keep.FateLeft {
 			t.Errorf("the copy is not left alone by the keeper: %s: %s", d.Fate, d.Reason)
 		}
 	},
