@@ -57,6 +57,12 @@ local: ## Keep a local AWS open, to try the commands below; IMAGES=<how many>, L
 	@go run ./cmd/local -listen "127.0.0.1:$${PORT:-4577}" $(if $(IMAGES),-images "$$IMAGES") $(if $(LIMIT),-limit "$$LIMIT") \
 		$(if $(SPEED),-speed "$$SPEED") $(if $(KEEP),-keep "$$KEEP") $(if $(KEEP_MODE),-keep-mode "$$KEEP_MODE")
 
+.PHONY: year
+year: ## Play a year of nights with the keeper, in half a minute: what is kept, copied and retired, and what that costs
+	@[ -e $(played) ] || echo "Building the keeper. The first time this takes some two minutes on two cores."
+	@$(MAKE) --no-print-directory build/played-keeper
+	@go run ./cmd/local -year -keeper $(played)
+
 # What decides and words: it needs no process, no network and no other program. The years of the keeper alone take longer than the rest.
 pure := ./internal/config ./internal/console ./internal/deployed ./internal/doctor ./internal/export ./internal/handler ./internal/keep \
 	./internal/keepconfig ./internal/localaws/eventpattern ./internal/localaws/template ./internal/metrics ./internal/notify/... \
@@ -143,6 +149,12 @@ keeper := build/bootstrap-keeper
 .PHONY: build/bootstrap-keeper
 build/bootstrap-keeper: version
 	@CGO_ENABLED=0 go build $(export_flags) -o "$(keeper)" ./cmd/keeper
+
+# The keeper with a clock that is played, for `make year`.
+played := build/played-keeper
+.PHONY: build/played-keeper
+build/played-keeper:
+	@CGO_ENABLED=0 go build $(export_flags) -o "$(played)" ./cmd/local/playedkeeper
 
 .PHONY: build
 build: ## Build the functions as they are deployed, into build/lambda and build/keeper

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"appstream-ami-exporter/internal/deployed"
+	"appstream-ami-exporter/internal/price"
 	"appstream-ami-exporter/internal/terminal"
 )
 
@@ -122,11 +123,6 @@ func stamp(t time.Time) string {
 	return terminal.Stamp(t)
 }
 
-// snapshotPrice is what a GiB of EBS snapshots costs in a month in us-east-1, in dollars. Most Regions cost a little more; on the
-// other hand a snapshot holds only the blocks that were written, and shares them with those before it.
-// https://aws.amazon.com/ebs/pricing/
-const snapshotPrice = 0.05
-
 // showSum counts, says when the next AMI is retired, and what all cost at most.
 func (k keeping) showSum(s terminal.Screen) {
 	count, all, gone := map[string]int{}, 0, 0
@@ -152,7 +148,7 @@ func (k keeping) showSum(s terminal.Screen) {
 		s.Line("The next is retired on %s.", terminal.Stamp(next))
 	}
 	s.Line("All have volumes of %d GiB: at most $%.0f a month, at $%.2f for a GiB. Without those that no rule keeps: at most $%.0f.",
-		all, float64(all)*snapshotPrice, snapshotPrice, float64(all-gone)*snapshotPrice)
+		all, float64(all)*price.SnapshotGiB, price.SnapshotGiB, float64(all-gone)*price.SnapshotGiB)
 }
 
 func (k keeping) attention() error {

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"runtime"
-	"strconv"
 	"time"
 	_ "time/tzdata" // provided.al2023 has been seen without the database of time zones
 
@@ -25,26 +23,8 @@ var version = "dev"
 
 func main() {
 	runtimeapi.Run(version, func(ctx context.Context, log *slog.Logger) (lambda.Handler, error) {
-		h, err := newHandler(ctx, log)
-		if err != nil {
-			return nil, err
-		}
-		useOneThread(os.Getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"))
-		return h, nil
+		return newHandler(ctx, log)
 	})
-}
-
-// wholeCore is the memory, in MB, with which Lambda gives a function a whole core. With less it gets a share of one, but sees two.
-// https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
-const wholeCore = 1769
-
-// useOneThread keeps Go from running on several threads where they have less than one core between them: looking for work
-// and waking each other up takes them a quarter of it. It is not for INIT, in which Lambda gives more than one core; that is
-// why GOMAXPROCS is not set by the template.
-func useOneThread(memory string) {
-	if size, err := strconv.Atoi(memory); err == nil && size < wholeCore {
-		runtime.GOMAXPROCS(1)
-	}
 }
 
 func newHandler(ctx context.Context, log *slog.Logger) (*handler.Handler, error) {

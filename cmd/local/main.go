@@ -25,18 +25,19 @@ func main() {
 	flag.StringVar(&s.keep, "keep", "", "keep rules for the AMIs, such as last=2,monthly=6: deploys the keeper as well")
 	flag.StringVar(&s.keepMode, "keep-mode", "PLAN", "whether the keeper retires AMIs: PLAN or ON")
 	event := flag.String("event", "", "send this file's event instead of showing a night")
+	whole := flag.Bool("year", false, "play a year of the keeper, which -keeper must be compiled for, instead of showing a night")
 	address := flag.String("listen", "", "stay, and let other programs call this address")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, s, *event, *address); err != nil {
+	if err := run(ctx, s, *event, *address, *whole); err != nil {
 		fmt.Fprintln(os.Stderr, "local:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, s scene, event, address string) error {
+func run(ctx context.Context, s scene, event, address string, whole bool) error {
 	if s.speed <= 0 || s.limit <= 0 {
 		return fmt.Errorf("the speed and the limit must be more than 0, not %g and %d", s.speed, s.limit)
 	}
@@ -46,6 +47,9 @@ func run(ctx context.Context, s scene, event, address string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
+	if whole {
+		return year(ctx, os.Stdout, s, newYear.AddDate(1, 0, 0))
+	}
 	if event != "" {
 		return oneEvent(ctx, os.Stdout, s, event)
 	}

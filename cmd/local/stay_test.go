@@ -104,7 +104,7 @@ func TestStay(t *testing.T) {
 }
 
 func TestEstate(t *testing.T) {
-	if err := run(t.Context(), scene{speed: 300}, "", ""); err == nil ||
+	if err := run(t.Context(), scene{speed: 300}, "", "", false); err == nil ||
 		!strings.Contains(err.Error(), "must be more than 0, not 300 and 0") {
 		t.Errorf("no exports at all: %v", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"appstream-ami-exporter/internal/localaws/appstream"
@@ -28,7 +29,7 @@ type Account struct {
 	Regional  *regional.Services // AppStream, and what else the AMIs live in
 	Gateway   *gateway.Gateway
 	Queues    *queues.Server
-	Function  *lambda.Function
+	Function  *lambda.Function // nil where it is not deployed
 	Keeper    *lambda.Function // nil where the stack has none
 	Stack     *template.Stack
 	Operator  *operator.Server // what people ask about the stack
@@ -47,7 +48,7 @@ type Account struct {
 type Options struct {
 	Template   string            // path of template.yaml
 	Parameters map[string]string // of the template, where not the defaults
-	Bootstrap  string            // path of the compiled function
+	Bootstrap  string            // path of the compiled function; without it only the keeper is deployed
 	Keeper     string            // path of the compiled keeper, where the parameters ask for one
 	AppStream  appstream.Options
 
@@ -127,13 +128,18 @@ func (a *Account) deploy(ctx context.Context, options Options) error {
 		gateway.Service{SigningName: "sns", Handler: a.Queues},
 		gateway.Service{SigningName: "sqs", Handler: a.Queues})
 	a.Gateway = gateway.New(gateway.Options{Latency: options.Latency, OnCall: options.OnCall, Forgetful: options.Forgetful}, services...)
-	a.deployExporter(options, topic)
+	if options.Bootstrap != "" {
+		a.deployExporter(options, topic)
+	}
 	if err := a.deployKeeper(deployed, options); err != nil {
 		return err
 	}
 	a.People = a.openToPeople(services)
 	if err := a.warm(ctx); err != nil {
 		return err
+	}
+	if a.Function == nil {
+		return nil
 	}
 	a.mapping = lambda.StartMapping(lambda.MappingOptions{
 		Queues:                  a.Queues,
@@ -155,13 +161,9 @@ func (a *Account) warm(ctx context.Context) error {
 	return nil
 }
 
-// functions are those of the stack.
+// functions are those that are deployed.
 func (a *Account) functions() []*lambda.Function {
-	functions := []*lambda.Function{a.Function}
-	if a.Keeper != nil {
-		functions = append(functions, a.Keeper)
-	}
-	return functions
+	return slices.DeleteFunc([]*lambda.Function{a.Function, a.Keeper}, func(f *lambda.Function) bool { return f == nil })
 }
 
 func (a *Account) deployExporter(options Options, topic queues.Topic) {
@@ -286,10 +288,8 @@ func (a *Account) Notifications() ([]queues.Notification, error) {
 
 // Close ends the function's processes and removes everything.
 func (a *Account) Close() error {
-	if a.Function != nil {
-		for _, function := range a.functions() {
-			function.Close()
-		}
+	for _, function := range a.functions() {
+		function.Close()
 	}
 	if a.mapping != nil {
 		a.mapping.Close()

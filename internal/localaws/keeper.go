@@ -127,17 +127,11 @@ func (a *Account) tellKeeper(event []byte) (bool, error) {
 	if a.Keeper == nil {
 		return false, nil
 	}
-	for _, rule := range a.Stack.Keeper.Rules {
-		matches, err := rule.Matches(event)
-		if err != nil {
-			return false, fmt.Errorf("rule %s: %w", rule.Name, err)
-		}
-		if matches {
-			a.Keeper.InvokeAsync(event)
-			return true, nil
-		}
+	taken, err := a.Stack.Keeper.Takes(event)
+	if taken {
+		a.Keeper.InvokeAsync(event)
 	}
-	return false, nil
+	return taken, err
 }
 
 // FireKeeper does what EventBridge Scheduler does every hour.

@@ -27,5 +27,6 @@ func Run(version string, build func(context.Context, *slog.Logger) (lambda.Handl
 		os.Exit(1)
 	}
 	log.Info("started", "version", version)
+	useOneThread(os.Getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"))
 	lambda.Start(function)
 }

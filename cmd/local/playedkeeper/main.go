@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 	_ "time/tzdata" // as in the keeper
@@ -17,6 +18,7 @@ import (
 )
 
 func main() {
+	debug.SetGCPercent(400) // how much memory it takes is not what is played
 	runtimeapi.Run("played", func(ctx context.Context, log *slog.Logger) (lambda.Handler, error) {
 		p := &player{}
 		var err error

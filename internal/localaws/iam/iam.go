@@ -153,6 +153,9 @@ func matchesAny(patterns []string, text string, matches func(pattern, text strin
 }
 
 func likeFold(pattern, text string) bool {
+	if !strings.ContainsAny(pattern, "*?") { // as most are
+		return strings.EqualFold(pattern, text)
+	}
 	return Like(strings.ToLower(pattern), strings.ToLower(text))
 }
 

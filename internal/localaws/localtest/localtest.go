@@ -31,7 +31,7 @@ const settleLimit = 30 * time.Second
 // Main runs the tests of a package and removes the functions that were compiled for them. Its TestMain calls it.
 func Main(m *testing.M) int {
 	code := m.Run()
-	for _, p := range []*program{&exporter, &keeper} {
+	for _, p := range []*program{&exporter, &keeper, &played} {
 		if p.directory != "" {
 			_ = os.RemoveAll(p.directory) // what is left of it lies in the directory for temporary files
 		}
@@ -51,6 +51,7 @@ type program struct {
 var (
 	exporter = program{target: "build/bootstrap", variable: "bootstrap"}
 	keeper   = program{target: "build/bootstrap-keeper", variable: "keeper"}
+	played   = program{target: "build/played-keeper", variable: "played"}
 )
 
 // Bootstrap returns the path of the exporter, compiled as it is deployed but for this machine. It is built once for all
@@ -60,6 +61,9 @@ func Bootstrap(t testing.TB) string { return exporter.built(t) }
 // Keeper returns the path of the keeper, as Bootstrap does that of the exporter. Where the SDK's client of EC2 has not been
 // compiled yet, that takes minutes.
 func Keeper(t testing.TB) string { return keeper.built(t) }
+
+// PlayedKeeper returns that of the keeper whose clock is played.
+func PlayedKeeper(t testing.TB) string { return played.built(t) }
 
 func (p *program) built(t testing.TB) string {
 	t.Helper()

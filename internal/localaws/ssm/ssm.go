@@ -64,6 +64,10 @@ type proposal struct {
 	decided            time.Time
 }
 
+// maxVersions are kept of a parameter; a further one takes the place of the oldest.
+// https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-versions.html
+const maxVersions = 100
+
 // write gives the parameter its next version. No description leaves the one before.
 func (p *Parameter) write(value, description string, at time.Time) {
 	p.Value, p.Modified = value, at
@@ -74,6 +78,7 @@ func (p *Parameter) write(value, description string, at time.Time) {
 	version := *p
 	version.history, version.proposed = nil, nil
 	p.history = append(p.history, version)
+	p.history = p.history[max(0, len(p.history)-maxVersions):]
 }
 
 // New returns an account without parameters.

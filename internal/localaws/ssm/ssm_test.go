@@ -135,6 +135,17 @@ func TestHistory(t *testing.T) {
 		want) || token != "" {
 		t.Errorf("the history is %q, want %q", got, want)
 	}
+	for range 200 {
+		a.call("PutParameter", overwrite+`}`)
+	}
+	versions := 0
+	for token := ""; versions == 0 || token != ""; {
+		r := a.call("GetParameterHistory", `{"Name":"/amis/win","MaxResults":50,"NextToken":"`+token+`"}`)
+		versions, token = versions+len(r.Parameters), r.NextToken
+	}
+	if versions != 100 {
+		t.Errorf("of 203 versions %d are kept", versions)
+	}
 	a.Put(home, ssm.Parameter{Name: "/amis/other", Value: "ami-0123456789abcdef0"})
 	for filter, want := range map[string]int{`{}`: 2, `{"ParameterFilters":[{"Key":"Name","Values":["/amis/win"]}]}`: 1} {
 		if r := a.call("DescribeParameters", filter); len(r.Parameters) != want || r.Parameters[len(r.Parameters)-1].Value != "" {

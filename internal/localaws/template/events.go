@@ -56,6 +56,20 @@ func (r Rule) Matches(event []byte) (bool, error) {
 	return matches && r.Enabled, err
 }
 
+// Takes tells whether one of the deployment's rules sends the event to its function.
+func (d Deployment) Takes(event []byte) (bool, error) {
+	for _, rule := range d.Rules {
+		matches, err := rule.Matches(event)
+		if err != nil {
+			return false, fmt.Errorf("rule %s: %w", rule.Name, err)
+		}
+		if matches {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
 func (b stackBuilder) addSchedule(id string, properties json.RawMessage) error {
 	var p scheduleProperties
 	if err := json.Unmarshal(properties, &p); err != nil {
