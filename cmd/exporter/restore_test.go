@@ -11,17 +11,18 @@ import (
 
 	"appstream-ami-exporter/internal/localaws"
 	"appstream-ami-exporter/internal/localaws/appstream"
+	"appstream-ami-exporter/internal/localaws/ec2"
 	"appstream-ami-exporter/internal/localaws/localtest"
 )
 
 // TestRestore tries, asks and imports, against the local AWS. The stack of the exporter need not be there.
 func TestRestore(t *testing.T) {
-	account := localtest.Start(t, localaws.Options{AppStream: appstream.Options{
-		ImportDuration: 10 * time.Millisecond,
-		Importable: func(id string) (bool, string) {
-			return strings.HasPrefix(id, "ami-0123456789abcdef"), map[string]string{"ami-0123456789abcdef1": "it is encrypted"}[id]
-		},
-	}})
+	account := localtest.Start(t, localaws.Options{AppStream: appstream.Options{ImportDuration: 10 * time.Millisecond}})
+	for id, encrypted := range map[string]bool{"ami-0123456789abcdef0": false, "ami-0123456789abcdef1": true} {
+		account.Regional.EC2.PutImage(ec2.Image{ID: id, Region: "eu-west-1", Name: "exported " + id, Volumes: []ec2.Volume{
+			{Device: "/dev/sda1", SizeGiB: 200, Type: "gp3", Encrypted: encrypted},
+		}})
+	}
 	account.AppStream.PutImage(appstream.Image{Name: "win2022-base-7"})
 	endpoint, err := account.Listen("127.0.0.1:0")
 	if err != nil {
