@@ -128,6 +128,10 @@ bench: ## Measure the function beside the empty one and others, ROUNDS (default 
 	@$(MAKE) --no-print-directory build/programs programs=build/bench/arm64 goarch=arm64
 	@go run ./bench/run -rounds $(or $(ROUNDS),15) -page docs/PERFORMANCE.md $(BENCHFLAGS)
 
+.PHONY: bench-keeper
+bench-keeper: build/bootstrap-keeper ## Measure the keeper's start, passes and memory, with up to 5,000 AMIs
+	@go run ./bench/keeper -keeper $(keeper)
+
 # The function and what it is measured against, all built as for Lambda.
 .PHONY: build/programs
 build/programs: version
