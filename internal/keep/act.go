@@ -133,7 +133,16 @@ func (p *pass) mark(ctx context.Context, region *RegionPlan) {
 	if p.blind {
 		return
 	}
-	for decisions := range slices.Chunk(p.unchanged(ctx, region), mostInDocument) {
+	var untold []*Decision
+	for _, d := range p.unchanged(ctx, region) {
+		// What was told and then could not be deprecated is not told each hour, as long as it is the same.
+		if at, begun := toldOf(d.AMI).deprecation(); begun && at.Equal(d.RetireAt) {
+			p.markOne(ctx, d)
+			continue
+		}
+		untold = append(untold, d)
+	}
+	for decisions := range slices.Chunk(untold, mostInDocument) {
 		if err := p.tellRetiring(ctx, region.Region, decisions); err != nil {
 			p.fail(ctx, decisions[0], "it cannot be told what will be retired, so nothing is marked", err)
 			return
@@ -208,7 +217,7 @@ func (p *pass) retire(ctx context.Context, region *RegionPlan) {
 		if !still {
 			continue
 		}
-		done, goOn := p.deregister(ctx, d)
+		done, goOn := p.deregister(ctx, region, d)
 		if done {
 			retired = append(retired, d)
 		}
@@ -233,11 +242,14 @@ func (p *pass) tryFence(ctx context.Context, region *RegionPlan) bool {
 		p.fail(ctx, region.Due[0], "whether the role is held off from other AMIs cannot be tried, so nothing is deregistered", err)
 		return false
 	}
-	if foreign == "" {
-		return true
+	var answer error
+	if foreign != "" {
+		answer = ec2.TryDeregister(ctx, foreign)
 	}
-	answer := ec2.TryDeregister(ctx, foreign)
-	if outcomeOf(answer) == Denied {
+	if foreign == "" || outcomeOf(answer) == Denied {
+		held := &RegionPlan{}
+		held.forget(stoppedFence, region.Decisions)
+		p.forget(ctx, held)
 		return true
 	}
 	why := "EC2 would let it deregister the AMI " + foreign + ", which is not this stack's"
@@ -246,13 +258,7 @@ func (p *pass) tryFence(ctx context.Context, region *RegionPlan) bool {
 	}
 	p.count(metrics.RetirementsStopped, 1)
 	p.fail(ctx, region.Due[0], "the fence does not hold, so nothing is deregistered", errors.New(why))
-	news := News{kind: newsNoFence, word: toldStopped + "fence", detail: why}
-	for _, d := range region.Due {
-		if canRemember(d.AMI, news.word) {
-			news.Decisions = append(news.Decisions, d)
-		}
-	}
-	p.tellOnce(ctx, region.Region, news)
+	p.tellOnce(ctx, region, News{kind: newsNoFence, word: stoppedFence, Decisions: region.Due, detail: why}, region.Decisions)
 	return false
 }
 
@@ -360,7 +366,7 @@ func replaced(listing []AMI, ids []string, seen []AMI) []AMI {
 }
 
 // deregister retires one AMI. It tells whether that is done, and whether the next one may follow.
-func (p *pass) deregister(ctx context.Context, d *Decision) (done, goOn bool) {
+func (p *pass) deregister(ctx context.Context, region *RegionPlan, d *Decision) (done, goOn bool) {
 	ec2 := p.Regions[d.Region]
 	if !p.tag(ctx, d, map[string]string{tags.Retired: p.Now().UTC().Format(time.RFC3339)}) {
 		return false, true
@@ -382,9 +388,8 @@ func (p *pass) deregister(ctx context.Context, d *Decision) (done, goOn bool) {
 		if outcome == Throttled {
 			return false, false
 		}
-		if canRemember(d.AMI, toldNotRetired) {
-			p.tellOnce(ctx, d.Region, News{kind: newsNotRetired, word: toldNotRetired, Decisions: []*Decision{d}, detail: err.Error()})
-		}
+		p.tellOnce(ctx, region, News{kind: newsNotRetired, word: refusedBy(err), Decisions: []*Decision{d}, detail: err.Error()},
+			region.Decisions)
 		return false, true
 	}
 	p.count(metrics.AMIsRetired, 1)
@@ -470,9 +475,10 @@ func (p *pass) movePointers(ctx context.Context, region *RegionPlan) {
 		}
 		p.count(metrics.PointersFailed, 1)
 		p.fail(ctx, order.Target, "the parameter "+order.Name+" does not name it", err)
-		if canRemember(order.Target.AMI, toldNoPointer) && ctx.Err() == nil {
-			p.tellOnce(ctx, region.Region, News{kind: newsNoPointer, word: toldNoPointer, Decisions: []*Decision{order.Target},
-				detail: order.Name + ": " + err.Error()})
+		if ctx.Err() == nil {
+			family := region.those(func(d *Decision) bool { return d.Family.Key == order.Target.Family.Key })
+			p.tellOnce(ctx, region, News{kind: newsNoPointer, word: toldNoPointer, Decisions: []*Decision{order.Target},
+				detail: order.Name + ": " + err.Error()}, family)
 		}
 	}
 }
@@ -535,19 +541,35 @@ func (p *pass) movePointer(ctx context.Context, region *RegionPlan, order Pointe
 	return errors.New("the value was taken by Systems Manager, which does not show it")
 }
 
-// tellNews tells what is new of AMIs, each once.
+// tellNews forgets what has ended, and tells what is new.
 func (p *pass) tellNews(ctx context.Context, region *RegionPlan) {
+	p.forget(ctx, region)
 	for _, news := range region.News {
-		p.tellOnce(ctx, region.Region, news)
+		p.tellFresh(ctx, region.Region, news)
 	}
 }
 
-// tellOnce tells the news and remembers on the AMIs that it was told.
-func (p *pass) tellOnce(ctx context.Context, region string, news News) {
+func (p *pass) forget(ctx context.Context, region *RegionPlan) {
+	for _, f := range region.Forget {
+		p.remember(ctx, f.Decision, toldOf(f.Decision.AMI).without(f.start))
+	}
+}
+
+// tellOnce tells what shows only while the pass acts, unless these AMIs or one of the others remember it.
+func (p *pass) tellOnce(ctx context.Context, region *RegionPlan, news News, others []*Decision) {
+	if news, ok := news.fresh(others); ok {
+		p.tellFresh(ctx, region.Region, news)
+	}
+}
+
+// tellFresh tells the news, unless it lasts, and remembers on the AMIs that it was told.
+func (p *pass) tellFresh(ctx context.Context, region string, news News) {
 	for decisions := range slices.Chunk(news.Decisions, mostInDocument) {
-		if err := p.tell(ctx, region, news, decisions); err != nil {
-			p.fail(ctx, decisions[0], "it cannot be told", err)
-			return
+		if !news.lasts {
+			if err := p.tell(ctx, region, news, decisions); err != nil {
+				p.fail(ctx, decisions[0], "it cannot be told", err)
+				return
+			}
 		}
 		for _, d := range decisions {
 			p.remember(ctx, d, toldOf(d.AMI).with(news.word))

@@ -93,6 +93,9 @@ func (p *planner) copyInto(region planned) {
 			if ami.Tags[tags.SourceAMI] != source.AMI.ID || ami.OwnerID != p.Account {
 				continue
 			}
+			if ami.State == StateAvailable {
+				p.regions[0].plan.forget(toldNoCopy+name, decisions)
+			}
 			if ami.State != StateFailed && ami.State != StateError && ami.State != StateInvalid {
 				return // it is there, or on its way, or was disabled by somebody
 			}
@@ -106,7 +109,7 @@ func (p *planner) copyInto(region planned) {
 		switch {
 		case last.number >= mostAttempts:
 			if p.now.Sub(last.at) >= attemptPause(1) {
-				p.tellNoCopy(region, source)
+				p.tellNoCopy(region, source, decisions)
 			}
 		case last.number > 0 && p.now.Sub(last.at).Abs() < attemptPause(last.number):
 		case hasRoom(source.AMI, tags.Copies):
@@ -139,12 +142,8 @@ func (p *planner) keptThere(region planned, family Family, source *Decision) boo
 	return p.Keep.Select(exported, p.Location)[slices.Index(there, source)] != ""
 }
 
-// tellNoCopy tells at home, where the source is, that it will not be copied into the Region.
-func (p *planner) tellNoCopy(region planned, source *Decision) {
-	word := toldNoCopy + region.plan.Region
-	if !canRemember(source.AMI, word) {
-		return
-	}
+// tellNoCopy tells at home, where the source is with its family, that it will not be copied into the Region.
+func (p *planner) tellNoCopy(region planned, source *Decision, family []*Decision) {
 	detail := "no copy of it has become available"
 	entry := source
 	for _, d := range region.plan.Decisions {
@@ -153,9 +152,10 @@ func (p *planner) tellNoCopy(region planned, source *Decision) {
 			detail = cmp.Or(d.AMI.StateReason, "EC2 does not say why")
 		}
 	}
-	p.regions[0].plan.News = append(p.regions[0].plan.News, News{
-		kind: newsNoCopy, word: word, Decisions: []*Decision{source}, about: entry, region: region.plan.Region, detail: detail,
-	})
+	p.regions[0].plan.tell(News{
+		kind: newsNoCopy, word: toldNoCopy + region.plan.Region, Decisions: []*Decision{source}, about: entry,
+		region: region.plan.Region, detail: detail,
+	}, family)
 }
 
 // copyTags are the tags of a copy: those of the source that are about the export or a person's, and where it comes from.

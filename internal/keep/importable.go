@@ -51,7 +51,7 @@ func Obstacles(ami AMI, account string) []string {
 	return found
 }
 
-// tellObstacles finds what speaks against importing the Region's complete AMIs, and tells it once of each. Where the stack's own
+// tellObstacles finds what speaks against importing the Region's complete AMIs, and tells it when it begins. Where the stack's own
 // settings encrypt the copies, they are not news.
 func (p *planner) tellObstacles(region planned) {
 	for _, d := range region.plan.Decisions {
@@ -62,5 +62,16 @@ func (p *planner) tellObstacles(region planned) {
 	if p.CopyKMSKeys[region.plan.Region] != "" && !region.home {
 		return
 	}
-	region.plan.tell(newsNotImportable, toldNotImportable, func(d *Decision) bool { return d.usable() && len(d.Obstacles) > 0 })
+	region.plan.families(func(_ Family, decisions []*Decision) {
+		usable := slices.DeleteFunc(slices.Clone(decisions), func(d *Decision) bool { return !d.usable() })
+		for i, d := range usable {
+			if len(d.Obstacles) == 0 {
+				continue
+			}
+			// What held for the AMI before it is no news.
+			before := usable[i+1 : min(i+2, len(usable))]
+			same := slices.DeleteFunc(slices.Clone(before), func(b *Decision) bool { return !slices.Equal(b.Obstacles, d.Obstacles) })
+			region.plan.tell(News{kind: newsNotImportable, word: toldNotImportable, Decisions: []*Decision{d}}, same)
+		}
+	})
 }

@@ -70,11 +70,14 @@ type told []string
 const (
 	toldByHand         = "by-hand"
 	toldNotImportable  = "not-importable"
-	toldNotRetired     = "not-retired"
+	toldNotRetired     = "not-retired@" // and EC2's code
 	toldNoPointer      = "no-pointer"
 	toldForeignPointer = "foreign-pointer"
 	toldNoCopy         = "no-copy@" // and the Region
-	toldStopped        = "stopped@" // and why
+	stoppedNameClash   = "stopped@name-clash"
+	stoppedUnheard     = "stopped@unheard"
+	stoppedNoUndo      = "stopped@no-undo"
+	stoppedFence       = "stopped@fence"
 	deprecating        = "deprecating@"
 )
 

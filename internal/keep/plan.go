@@ -3,6 +3,7 @@ package keep
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -28,6 +29,7 @@ type RegionPlan struct {
 	Copies   []CopyOrder // into this Region
 	Pointers []PointerOrder
 	News     []News
+	Forget   []Forgetting
 
 	// Kept are, by the key of the family, the AMIs that the rules keep. They are looked at again before another is retired.
 	Kept map[string][]*Decision
@@ -50,6 +52,7 @@ type PointerOrder struct {
 func MakePlan(c Config, f Facts) Plan {
 	p, plan := decideFates(c, f)
 	for _, region := range p.regions {
+		p.forgetEnded(region)
 		p.point(region)
 		p.copyInto(region)
 		p.tellObstacles(region)
@@ -188,11 +191,22 @@ func (p *planner) leaveClashes() {
 				d.decide(FateLeft, "an image that is in no family is called %s, as a family is", d.Family.Name)
 			}
 		}
-		clash := func(d *Decision) bool { return d.known && len(keys[d.Family.Name]) > 1 }
 		if p.On || p.PointerPrefix != "" {
-			region.plan.tell(newsNameClash, toldStopped+"name-clash", clash)
+			p.tellClashes(region.plan, keys)
 		}
 	}
+}
+
+// tellClashes tells of the names of a Region that are a family's and an image's.
+func (p *planner) tellClashes(region *RegionPlan, keys map[string]map[string]bool) {
+	for _, name := range slices.Sorted(maps.Keys(keys)) {
+		if len(keys[name]) == 1 {
+			continue
+		}
+		called := region.those(func(d *Decision) bool { return d.Family.Name == name && d.AMI.Tags[tags.Complete] == d.AMI.ID })
+		region.tell(News{kind: newsNameClash, word: stoppedNameClash, Decisions: called}, called)
+	}
+	region.forget(stoppedNameClash, region.those(func(d *Decision) bool { return d.known && len(keys[d.Family.Name]) == 1 }))
 }
 
 // judge decides the fates of one Region's AMIs.
@@ -224,7 +238,8 @@ func (p *planner) judge(region planned) {
 	}
 	p.voidMarks(region.plan)
 	p.schedule(region)
-	region.plan.tell(newsByHand, toldByHand, func(d *Decision) bool { return p.On && d.byHand != "" })
+	byHand := region.plan.those(func(d *Decision) bool { return p.On && d.byHand != "" })
+	region.plan.tell(News{kind: newsByHand, word: toldByHand, Decisions: byHand}, nil)
 }
 
 // takeSlots returns those of a family's AMIs that count for the rules, newest first, and decides the others: what a person has

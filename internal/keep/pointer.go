@@ -15,14 +15,14 @@ func (p *planner) point(region planned) {
 		target, name := decisions[at], p.pointer(family)
 		pointer, read := region.facts.Pointers[name]
 		switch {
-		case !read, pointer.Value == target.AMI.ID && pointer.Stack == p.Stack:
+		case !read:
+		case pointer.Value == target.AMI.ID && pointer.Stack == p.Stack:
+			region.plan.forget(toldForeignPointer, decisions)
+			region.plan.forget(toldNoPointer, decisions)
 		case !pointer.Exists:
 			region.plan.Pointers = append(region.plan.Pointers, PointerOrder{Name: name, Target: target, Create: true})
 		case pointer.Stack != p.Stack || pointer.DataType != PointerDataType || pointer.Value != pointer.Written:
-			// Told once, not again of each newer AMI.
-			if !slices.ContainsFunc(decisions, func(d *Decision) bool { return toldOf(d.AMI).has(toldForeignPointer) }) {
-				region.plan.tell(newsForeignPointer, toldForeignPointer, func(d *Decision) bool { return d == target })
-			}
+			region.plan.tell(News{kind: newsForeignPointer, word: toldForeignPointer, Decisions: []*Decision{target}}, decisions)
 		case p.mayMove(region, pointer.Value, target):
 			region.plan.Pointers = append(region.plan.Pointers, PointerOrder{Name: name, Target: target})
 		}

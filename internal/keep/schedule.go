@@ -134,9 +134,8 @@ func (p *planner) schedule(region planned) {
 			}
 		}
 	})
-	marking := func(d *Decision) bool { return slices.Contains(plan.Mark, d) }
 	if len(plan.Mark) > 0 && p.OwnTopic && !p.facts.Heard {
-		plan.tell(newsUnheard, toldStopped+"unheard", marking)
+		plan.tell(News{kind: newsUnheard, word: stoppedUnheard, Decisions: plan.Mark}, plan.Decisions)
 		for _, d := range plan.Mark {
 			d.decide(FateRetire, "no rule keeps it; it is not marked while nobody has subscribed to the topic")
 		}
@@ -173,19 +172,24 @@ func (p *planner) retiring(region planned, d *Decision) {
 	if untagged {
 		region.plan.Untagged = append(region.plan.Untagged, d)
 	}
-	undo := region.facts.Undo
 	switch {
 	case p.now.Before(d.mark.at):
 		d.decide(FateRetiring, "no rule keeps it; it is marked")
-	case p.UndoDays > 0 && (undo.AMIs == 0 || undo.Snapshots < undo.AMIs):
+	case !p.undoable(region):
 		d.decide(FateLeft, "it is due, but in %s no rules of the Recycle Bin would keep both it and its snapshots", d.Region)
-		region.plan.tell(newsNoUndo, toldStopped+"no-undo", func(other *Decision) bool { return other == d })
+		region.plan.tell(News{kind: newsNoUndo, word: stoppedNoUndo, Decisions: []*Decision{d}}, region.plan.Decisions)
 	case untagged:
 		d.decide(FateLeft, "it is due, but its snapshots have to show the tag of the stack first")
 	default:
 		d.decide(FateDue, "no rule keeps it, and its time has come")
 		region.plan.Due = append(region.plan.Due, d)
 	}
+}
+
+// undoable tells whether what is deregistered could be brought back, or need not.
+func (p *planner) undoable(region planned) bool {
+	undo := region.facts.Undo
+	return p.UndoDays == 0 || undo.AMIs > 0 && undo.Snapshots >= undo.AMIs
 }
 
 // untagged tells whether any snapshot of the AMI has not been seen with the stack's tag.

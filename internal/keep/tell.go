@@ -284,6 +284,8 @@ func (p *pass) tell(ctx context.Context, region string, news News, decisions []*
 	if _, kind, ok := strings.Cut(news.word, "@"); ok {
 		document.ID += ":" + kind
 	}
+	// What has ended and begins anew is other news.
+	document.ID += ":" + p.facts.Now.UTC().Format("20060102")
 	message := cmp.Or(news.detail, w.message)
 	if news.kind == newsNotImportable {
 		message = obstacles(decisions)

@@ -47,6 +47,7 @@ type world struct {
 	killAt     int // the call in which the pass dies; 0: in none
 	dead       bool
 	skew       time.Duration // of the function's clock
+	reliable   bool          // whether no copy fails and all snapshots are deleted
 	violated   []string
 
 	passStart time.Time
@@ -431,7 +432,7 @@ func (r *region) checkMark(a *ami) {
 	if r.subscriptions == 0 && r.config.OwnTopic {
 		r.violation("%s is marked, and nobody hears", a.ID)
 	}
-	if p := r.toldRetiring[a.ID]; p.told.Before(r.passStart) || !p.at.Equal(a.DeprecationTime) {
+	if p, promised := r.toldRetiring[a.ID]; !promised || !p.at.Equal(a.DeprecationTime) {
 		r.violation("%s is marked for %s, and what was told is %v", a.ID, a.DeprecationTime, p)
 	}
 }
@@ -545,7 +546,7 @@ func (r *region) Deregister(_ context.Context, id string) ([]keep.Snapshot, erro
 	a.gone, a.byKeeper = r.now, true
 	var left []keep.Snapshot
 	for _, snapshotID := range a.SnapshotIDs() {
-		if r.rnd.IntN(50) == 0 {
+		if r.rnd.IntN(50) == 0 && !r.reliable {
 			left = append(left, keep.Snapshot{ID: snapshotID, ReturnCode: "internal-error"})
 		}
 	}
@@ -587,7 +588,7 @@ func (r *region) Copy(_ context.Context, order keep.Copy) (string, error) {
 	}
 	a := r.add(order.Name, maps.Clone(order.Tags))
 	a.SourceImageID, a.SourceImageRegion, a.source, a.genuine = order.SourceID, order.SourceRegion, source, true
-	a.State, a.available, a.fails = keep.StatePending, r.now.Add(20*time.Minute), r.rnd.IntN(8) == 0
+	a.State, a.available, a.fails = keep.StatePending, r.now.Add(20*time.Minute), r.rnd.IntN(8) == 0 && !r.reliable
 	a.shownFrom = r.now.Add(time.Duration(r.rnd.IntN(60)) * time.Second)
 	for _, id := range a.SnapshotIDs() {
 		r.snapshots[id].tags, r.snapshots[id].taggedSince = order.Tags, r.now

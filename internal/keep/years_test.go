@@ -133,6 +133,9 @@ func liveYears(seed uint64, years int, total *counters) *world {
 			if w.rnd.IntN(60) == 0 {
 				w.reconfigure()
 			}
+			if !w.config.On && w.rnd.IntN(30) == 0 { // estates only grow in PLAN: after some weeks that shows nothing new
+				w.config.On = true
+			}
 			if w.rnd.IntN(12) == 0 {
 				w.repair()
 			}
