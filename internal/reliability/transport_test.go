@@ -184,7 +184,7 @@ func (w *world) answer(a *awaited) *httptest.ResponseRecorder {
 	switch a.call.Service {
 	case "appstream":
 		again := a.request.Clone(context.Background())
-		again.Header.Set("Authorization", "-")
+		again.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKID/20000101/eu-west-1/appstream/aws4_request")
 		w.appStream.ServeHTTP(recorder, again)
 	case "sqs":
 		output, failure := w.callSQS(a.call.Action, a.call.Body)
