@@ -39,7 +39,7 @@ timeout := 30m
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-zA-Z_-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' "$(strip $(MAKEFILE_LIST))"
+	@awk -F ':.*## ' '/^[a-zA-Z_-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' "$(strip $(MAKEFILE_LIST))"
 
 .PHONY: run
 run: ## Show a night, locally and compressed; with EVENT=events/....json send that event instead
