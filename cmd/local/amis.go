@@ -15,6 +15,9 @@ const (
 	pointerPath = "/appstream-amis"
 )
 
+// launchTemplate uses an AMI.
+const launchTemplate = "arn:aws:ec2:" + template.Region + ":" + template.AccountID + ":launch-template/lt-0d1e2f3a4b5c6d7e8"
+
 // keeperParameters are those of the template that ask for a keeper, if the scene has one.
 func (s scene) keeperParameters() map[string]string {
 	if s.keep == "" {
@@ -52,7 +55,7 @@ func furnishAMIs(amis *ec2.EC2) {
 	}
 	used := put(pastAMI("win2022-base-4", 90))
 	amis.SetReferences(template.Region, used, ec2.Reference{
-		Type: "ec2:LaunchTemplate", ARN: "arn:aws:ec2:" + template.Region + ":" + template.AccountID + ":launch-template/lt-0d1e2f3a4b5c6d7e8",
+		Type: "ec2:LaunchTemplate", ARN: launchTemplate,
 	})
 	kept := pastAMI("win2025-office-9", 120)
 	kept.Tags[tags.Keep] = "auditors"

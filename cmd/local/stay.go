@@ -82,8 +82,8 @@ func both(ctx context.Context, first, second func(context.Context) error) error 
 // aboutKeeper says what there is to try of the keeper.
 func (s scene) aboutKeeper(account *localaws.Account) string {
 	if account.Keeper == nil {
-		return "\nWith make local KEEP=last=2,monthly=6 the keeper is deployed as well, which looks after the AMIs; building it takes minutes\n" +
-			"the first time."
+		return "\nWith make local KEEP=last=2,monthly=6 the keeper is deployed as well, which looks after the AMIs; building it takes\n" +
+			"minutes the first time."
 	}
 	image := account.Regional.EC2.Images(template.Region)[0]
 	return fmt.Sprintf("  make keep\n"+

@@ -260,8 +260,7 @@ func (y *played) meddle(day time.Time) error {
 		if err != nil {
 			return err
 		}
-		amis.SetReferences(template.Region, ami.ID, ec2.Reference{Type: "ec2:LaunchTemplate", ARN: "arn:aws:ec2:" + template.Region + ":" +
-			template.AccountID + ":launch-template/lt-0d1e2f3a4b5c6d7e8"})
+		amis.SetReferences(template.Region, ami.ID, ec2.Reference{Type: "ec2:LaunchTemplate", ARN: launchTemplate})
 		y.stays(day, ami.Name, "a launch template is made to use %s, which was to be retired: it stays")
 	case "05-20":
 		ami, err := y.marked()

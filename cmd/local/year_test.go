@@ -61,7 +61,8 @@ func TestYearIsChecked(t *testing.T) {
 	y.stay, y.months = []string{"used"}, []month{{gib: 100, all: 100}}
 	err = y.check()
 	for _, says := range []string{
-		"golden-web in eu-west-1, which is not the stack's, is deregistered", "used is deregistered", "of base in eu-west-1 only 0 AMIs are left",
+		"golden-web in eu-west-1, which is not the stack's, is deregistered", "used is deregistered",
+		"of base in eu-west-1 only 0 AMIs are left",
 		"of office in us-east-1 only 0 AMIs are left", "of 100 GiB 100 are left",
 	} {
 		if err == nil || !strings.Contains(err.Error(), says) {

@@ -111,8 +111,8 @@ func (y *played) show(w io.Writer, took time.Duration) {
 		kinds = append(kinds, fmt.Sprintf("%d %s", sum.documents[kind], kind))
 	}
 	say("\nNotifications: %s.", strings.Join(kinds, ", "))
-	say("The compiled keeper made %d passes in %.1f s, behind Lambda's Runtime API and held to its role; only its clock was played.", y.passes,
-		took.Seconds())
+	say("The compiled keeper made %d passes in %.1f s, behind Lambda's Runtime API and held to its role; only its clock was played.",
+		y.passes, took.Seconds())
 }
 
 func dollars(amount float64) string { return fmt.Sprintf("$%.0f", amount) }

@@ -75,7 +75,8 @@ func TestLogMessages(t *testing.T) {
 // The keeper has a log of its own. The sentences that its method fail logs are told apart by themselves.
 func TestKeeperLogMessages(t *testing.T) {
 	var files []string
-	for _, pattern := range []string{"internal/keephandler/*.go", "internal/keep/*.go", "internal/keepaws/*.go", "internal/runtimeapi/*.go"} {
+	for _, pattern := range []string{"internal/keephandler/*.go", "internal/keep/*.go", "internal/keepaws/*.go",
+		"internal/runtimeapi/*.go"} {
 		found, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(pattern)))
 		if err != nil {
 			t.Fatal(err)

@@ -28,7 +28,8 @@ func TestLifeOfAnAMI(t *testing.T) {
 		Regions: []string{home, "us-east-1"}, Now: func() time.Time { return now },
 		AppStream: appstream.Options{ExportDuration: func(string, string) time.Duration { return 40 * time.Minute }},
 	})
-	network := gateway.New(gateway.Options{}, append(account.Behind(), gateway.Service{SigningName: "appstream", Handler: account.AppStream})...)
+	services := append(account.Behind(), gateway.Service{SigningName: "appstream", Handler: account.AppStream})
+	network := gateway.New(gateway.Options{}, services...)
 	t.Cleanup(func() { _ = network.Close() })
 	endpoint, err := network.Listen(nil)
 	if err != nil {
