@@ -21,6 +21,7 @@ func TestMain(m *testing.M) { os.Exit(localtest.Main(m)) }
 // elsewhere are commands that are run, but not here.
 var elsewhere = map[string]string{
 	"make quick":                      "its tests are run beside these",
+	"make year":                       ".ci/run plays it after the tests, and cmd/local's tests three months of it",
 	"make test":                       "these tests are part of it",
 	"make check":                      ".ci/run runs it after the tests",
 	"go test ./internal/docs -update": "these are the tests",
