@@ -404,6 +404,42 @@ func TestGhost(t *testing.T) {
 	}
 }
 
+// Where a listing shows copies that have just been deregistered, AMIs at home may be marked, which can be undone, and none is
+// deregistered.
+func TestGhostOfACopy(t *testing.T) {
+	w := calm()
+	for range 6 {
+		w.night(t)
+	}
+	w.export("base", w.now.Add(-time.Hour))
+	w.now = time.Date(w.now.Year(), w.now.Month(), w.now.Day()+1, 0, 5, 0, 0, time.UTC) // more are due
+	for _, a := range w.region(abroad).amis {
+		if a.gone.IsZero() && a.Tags[tags.Stack] == stack {
+			a.gone = w.now
+		}
+	}
+	retired := func() (count int) {
+		for _, a := range w.region(home).amis {
+			if a.byKeeper {
+				count++
+			}
+		}
+		return count
+	}
+	marked, before := w.tallied.marked, retired()
+	_, _ = w.pass()
+	w.check(t)
+	if w.tallied.marked == marked || retired() != before {
+		t.Errorf("%d AMIs were marked, %d deregistered", w.tallied.marked-marked, retired()-before)
+	}
+	w.now = w.now.Add(ghost)
+	_, _ = w.pass()
+	w.check(t)
+	if retired() != before {
+		t.Errorf("%d AMIs were deregistered, and nothing newer is abroad", retired()-before)
+	}
+}
+
 // A pointer does not go back when the AMI that it names can no longer be used.
 func TestPointerForward(t *testing.T) {
 	w := calm()

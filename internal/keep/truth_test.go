@@ -115,7 +115,8 @@ func (r *region) checkDestroyable(a *ami, what string) {
 			other := r.region(name)
 			say(r.unread[name], "the copies could not be read")
 			newerCopy := func(b *ami) bool {
-				return b.gone.IsZero() && b.State == keep.StateAvailable && b.Tags[tags.Complete] == b.ID && r.family(b) == r.family(a) &&
+				there := b.gone.IsZero() || what == "deprecated" && r.now.Sub(b.gone) < ghost+time.Minute
+				return there && b.State == keep.StateAvailable && b.Tags[tags.Complete] == b.ID && r.family(b) == r.family(a) &&
 					newer(b, a)
 			}
 			say(!slices.ContainsFunc(other.amis, newerCopy), "there is no newer copy in "+name)

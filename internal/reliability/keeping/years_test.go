@@ -327,9 +327,18 @@ func (w *world) mayGo(region string, all map[string][]ec2.Image, image ec2.Image
 	say(at >= 0 && at < w.settings.Keep.Last, "is one of the last")
 	say(len(members) <= w.settings.Keep.Last, "too few are left")
 	if region == home && len(w.settings.CopyRegions) > 0 {
-		newest := w.members(all[abroad], w.familyOf(image))
-		say(len(newest) == 0 || newest[0].Tags[tags.ExportedAt] <= image.Tags[tags.ExportedAt], "no newer copy is abroad")
+		newer := func(copied ec2.Image) bool { // also one that somebody keeps by hand
+			copied.Tags = mapWithout(copied.Tags, tags.Keep)
+			return counts(copied) && w.familyOf(copied) == w.familyOf(image) && copied.Tags[tags.ExportedAt] > image.Tags[tags.ExportedAt]
+		}
+		say(!slices.ContainsFunc(all[abroad], newer), "no newer copy is abroad")
 	}
+}
+
+func mapWithout(tagged map[string]string, key string) map[string]string {
+	without := maps.Clone(tagged)
+	delete(without, key)
+	return without
 }
 
 func (w *world) wasTold(kind notify.Type, id string) bool { return !w.toldAt(kind, id).IsZero() }
