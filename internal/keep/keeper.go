@@ -75,11 +75,14 @@ func (k *Keeper) DryRun(ctx context.Context) Plan {
 // report logs what was decided and counts it.
 func (p *pass) report(ctx context.Context) {
 	p.count(metrics.KeeperPasses, 1)
-	unread, late := 0, 0
+	unread, stopped, late := 0, 0, 0
 	fates := map[Fate]int{}
 	for _, region := range p.plan.Regions {
 		if len(region.Unread) > 0 {
 			unread++
+		}
+		if region.Stopped {
+			stopped++
 		}
 		for _, d := range region.Decisions {
 			fates[d.Fate]++
@@ -99,6 +102,7 @@ func (p *pass) report(ctx context.Context) {
 	p.count(metrics.AMIsRetiring, fates[FateRetiring]+fates[FateDue])
 	p.count(metrics.AMIsLeft, fates[FateLeft])
 	p.count(metrics.RegionsUnread, unread)
+	p.count(metrics.RetirementsStopped, stopped)
 	p.count(metrics.RetirementDaysLate, late)
 }
 

@@ -31,6 +31,10 @@ type RegionPlan struct {
 	News     []News
 	Forget   []Forgetting
 
+	// Stopped says that AMIs are not marked although no rule keeps them, since nobody hears, or not deregistered although they are
+	// due, since nothing could be undone: whether or not it has been told before.
+	Stopped bool
+
 	// Kept are, by the key of the family, the AMIs that the rules keep. They are looked at again before another is retired.
 	Kept map[string][]*Decision
 }

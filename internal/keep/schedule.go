@@ -135,6 +135,7 @@ func (p *planner) schedule(region planned) {
 		}
 	})
 	if len(plan.Mark) > 0 && p.OwnTopic && !p.facts.Heard {
+		plan.Stopped = true
 		plan.tell(News{kind: newsUnheard, word: stoppedUnheard, Decisions: plan.Mark}, plan.Decisions)
 		for _, d := range plan.Mark {
 			d.decide(FateRetire, "no rule keeps it; it is not marked while nobody has subscribed to the topic")
@@ -177,6 +178,7 @@ func (p *planner) retiring(region planned, d *Decision) {
 		d.decide(FateRetiring, "no rule keeps it; it is marked")
 	case !p.undoable(region):
 		d.decide(FateLeft, "it is due, but in %s no rules of the Recycle Bin would keep both it and its snapshots", d.Region)
+		region.plan.Stopped = true
 		region.plan.tell(News{kind: newsNoUndo, word: stoppedNoUndo, Decisions: []*Decision{d}}, region.plan.Decisions)
 	case untagged:
 		d.decide(FateLeft, "it is due, but its snapshots have to show the tag of the stack first")

@@ -1,6 +1,8 @@
 package keep_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"maps"
 	"strings"
 	"testing"
@@ -137,6 +139,48 @@ func TestLasting(t *testing.T) {
 				})
 			}
 			w.check(t)
+		})
+	}
+}
+
+// While nothing is retired, each pass counts it in each Region: the alarm rings for as long as it lasts, however often it is told.
+func TestStoppedIsCounted(t *testing.T) {
+	for _, name := range []string{"nobody hears", "no undo", "an open fence"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := calm()
+			w.reliable = true
+			stopped := func() string {
+				var line bytes.Buffer
+				k := w.keeper()
+				k.Metrics.Out = &line
+				_, _ = k.Pass(t.Context())
+				if err := k.Metrics.Flush(); err != nil {
+					t.Fatal(err)
+				}
+				var counted struct{ RetirementsStopped json.Number }
+				if err := json.Unmarshal(line.Bytes(), &counted); err != nil {
+					t.Fatal(err)
+				}
+				return counted.RetirementsStopped.String()
+			}
+			w.days(7, nil)
+			if got := stopped(); got != "0" {
+				t.Errorf("before it begins %s Regions are stopped", got)
+			}
+			lasting[name].begin(w)
+			w.days(12, nil)
+			for range 3 {
+				w.now = w.now.Add(time.Hour)
+				if got := stopped(); got != "2" {
+					t.Errorf("while it lasts %s Regions are stopped", got)
+				}
+			}
+			lasting[name].end(w)
+			w.days(2, nil)
+			if got := stopped(); got != "0" {
+				t.Errorf("after it has ended %s Regions are stopped", got)
+			}
 		})
 	}
 }

@@ -313,16 +313,17 @@ func TestKeeperAlarms(t *testing.T) {
 		}
 	}
 	const function = " FunctionName=appstream-ami-exporter-KeeperFunction "
+	const pass = "Sum >= 1, 2 x 3600 s, missing notBreaching, 1 of them" // what lasts is counted each hour, and rings once
 	want := map[string]string{
 		"KeeperFailedAlarm": "AWS/Lambda Errors" + function + "Sum >= 1, 3 x 3600 s, missing notBreaching, 2 of them",
 		"KeeperMissedAlarm": "FILL(made, 0) of AppStreamAmiExporter KeeperPasses" + function +
 			"Sum < 1, 3 x 3600 s, missing breaching",
 		"RegionUnreadAlarm":      "AppStreamAmiExporter RegionsUnread" + function + "Minimum >= 1, 6 x 3600 s, missing notBreaching",
-		"CopyFailedAlarm":        "AppStreamAmiExporter CopiesFailed" + function + "Sum >= 1, 1 x 300 s, missing notBreaching",
-		"AmiNotRetiredAlarm":     "AppStreamAmiExporter AMIsNotRetired" + function + "Sum >= 1, 1 x 300 s, missing notBreaching",
-		"RetirementStoppedAlarm": "AppStreamAmiExporter RetirementsStopped" + function + "Sum >= 1, 1 x 300 s, missing notBreaching",
+		"CopyFailedAlarm":        "AppStreamAmiExporter CopiesFailed" + function + pass,
+		"AmiNotRetiredAlarm":     "AppStreamAmiExporter AMIsNotRetired" + function + pass,
+		"RetirementStoppedAlarm": "AppStreamAmiExporter RetirementsStopped" + function + pass,
 		"RetirementLateAlarm":    "AppStreamAmiExporter RetirementDaysLate" + function + "Minimum >= 30, 24 x 3600 s, missing notBreaching",
-		"PointerFailedAlarm":     "AppStreamAmiExporter PointersFailed" + function + "Sum >= 1, 1 x 300 s, missing notBreaching",
+		"PointerFailedAlarm":     "AppStreamAmiExporter PointersFailed" + function + pass,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("alarms (-want +got):\n%s", diff)
