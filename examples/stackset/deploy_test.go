@@ -21,6 +21,7 @@ func TestMain(m *testing.M) { os.Exit(localtest.Main(m)) }
 const here, other = "123456789012", "210987654321"
 
 func TestDeploy(t *testing.T) {
+	localtest.ByCheck(t)
 	cli := localtest.Tool(t, "aws", "pip install awscli")
 	endpoint := localtest.CloudFormation(t)
 	code := filepath.Join(t.TempDir(), "appstream-ami-exporter-v1.2.3.zip")

@@ -62,6 +62,7 @@ func TestCommands(t *testing.T) {
 // where nobody answers; and what would deploy has stand-ins. Each page has an account of its own, in which its blocks follow one
 // another, as for a reader.
 func TestCommandsForAWS(t *testing.T) {
+	localtest.ByCheck(t)
 	aws := localtest.Tool(t, "aws", "https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html")
 	if testing.Short() {
 		t.Skip("SKIPPED: takes half a minute")

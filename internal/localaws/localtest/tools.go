@@ -22,6 +22,14 @@ func Tool(t testing.TB, name, from string) string {
 	return ""
 }
 
+// ByCheck skips a test that starts programs of others for a minute, unless it is `make check` that runs it.
+func ByCheck(t testing.TB) {
+	t.Helper()
+	if os.Getenv("CHECK") != "true" {
+		t.Skip("SKIPPED: make check runs it")
+	}
+}
+
 // Moto starts a server that plays AWS, and returns its address. It ends with the test.
 func Moto(t testing.TB) string {
 	t.Helper()
