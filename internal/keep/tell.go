@@ -197,7 +197,8 @@ var wordings = map[newsKind]wording{
 			return fmt.Sprintf("%s in %s %s in somebody's hands, and kept", name(d), region, are(d))
 		},
 		"Somebody brought them back or set when they are deprecated. Their reasons say which. The keeper retires none of them.",
-		"Nothing needs to be done. To have one judged again, remove its tag " + tags.Retired + ", or cancel its deprecation.",
+		"Nothing needs to be done. To have one judged again, cancel its deprecation first, and then remove its tag " + tags.Retired +
+			" where it has one: its grace begins anew.",
 	},
 	newsNotImportable: {
 		notify.AMINotImportable, "NotImportable",
