@@ -26,22 +26,16 @@ import (
 var (
 	newYear        = time.Date(2027, time.January, 1, 0, 0, 0, 0, time.UTC)
 	yearParameters = map[string]string{
-		"Keep": "last=3,daily=7,weekly=5,monthly=12", "KeepMode": "ON", "GraceDays": "7", "Families": families, "CopyRegions": copyRegion,
+		"Keep": "last=3,daily=7,weekly=5,monthly=12", "KeepMode": "ON", "GraceDays": "3", "Families": "base=win2022-base-*", "CopyRegions": copyRegion,
 		"LatestAmiParameter": pointerPath,
 	}
 )
 
-// exportTime is what an export takes: all images of a night are exported at the same time.
+// exportTime is what an export takes.
 const exportTime = 40 * time.Minute
 
-// nightlyImages are exported on one day: one each night, of which each month has a new version, and one on Sundays.
-func nightlyImages(day time.Time) []string {
-	images := []string{fmt.Sprintf("win2022-base-%d", day.Month())}
-	if day.Weekday() == time.Sunday {
-		images = append(images, "win2025-office-12")
-	}
-	return images
-}
+// nightlyImage is exported on a day: each month has a new version.
+func nightlyImage(day time.Time) string { return fmt.Sprintf("win2022-base-%d", day.Month()) }
 
 // played is a year while it is played. Time passes in steps: nothing happens between them.
 type played struct {
@@ -117,7 +111,7 @@ func (y *played) at(now time.Time) { y.time.Store(&now) }
 
 func (y *played) now() time.Time { return *y.time.Load() }
 
-// play plays one day: the night's exports, and a pass when EC2 says that they are available. Of the hourly passes only one a week is
+// play plays one day: the night's export, and a pass when EC2 says that its AMI is available. Of the hourly passes only one a week is
 // played: each would only do a little earlier what the next one does, and 8,760 take minutes.
 func (y *played) play(day time.Time) error {
 	y.at(day)
@@ -170,30 +164,24 @@ func failure(result lambda.Result) error {
 	return fmt.Errorf("a pass failed: %s: %s", result.ErrorType, result.ErrorMessage)
 }
 
-// night starts the exports, as the exporter does with AmiNameTemplate {image}-{date}.
+// night starts the export, as the exporter does with AmiNameTemplate {image}-{date}.
 func (y *played) night(day time.Time) error {
 	y.account.AppStream.ForgetTasks() // how long AppStream remembers them is not known
-	for _, image := range nightlyImages(day) {
-		if y.account.AppStream.TagsOf(image) == nil {
-			y.account.AppStream.PutImage(appstream.Image{Name: image, CreatedTime: y.now().Add(-time.Hour), Tags: map[string]string{}})
-		}
-		name := amiName(image, day)
-		_, err := y.exports.CreateExportImageTask(y.ctx, &sdkappstream.CreateExportImageTaskInput{
-			ImageName: &image, AmiName: &name, IamRoleArn: aws.String("arn:aws:iam::" + template.AccountID + ":role/export"),
-			TagSpecifications: map[string]string{
-				tags.Stack: "appstream-ami-exporter@" + template.Region, tags.AMIName: tags.Marker(name), tags.Trigger: "schedule",
-				tags.TriggerID: "schedule@" + y.now().Format(time.RFC3339), tags.ImageARN: y.account.AppStream.ImageARN(image),
-				tags.ImageCreated: y.created(image).UTC().Format(time.RFC3339), tags.ExportedAt: y.now().Format(time.RFC3339),
-			},
-		})
-		if err != nil {
-			return err
-		}
+	image := nightlyImage(day)
+	if y.account.AppStream.TagsOf(image) == nil {
+		y.account.AppStream.PutImage(appstream.Image{Name: image, CreatedTime: y.now().Add(-time.Hour), Tags: map[string]string{}})
 	}
-	return nil
+	name := image + "-" + day.Format("20060102")
+	_, err := y.exports.CreateExportImageTask(y.ctx, &sdkappstream.CreateExportImageTaskInput{
+		ImageName: &image, AmiName: &name, IamRoleArn: aws.String("arn:aws:iam::" + template.AccountID + ":role/export"),
+		TagSpecifications: map[string]string{
+			tags.Stack: "appstream-ami-exporter@" + template.Region, tags.AMIName: tags.Marker(name), tags.Trigger: "schedule",
+			tags.TriggerID: "schedule@" + y.now().Format(time.RFC3339), tags.ImageARN: y.account.AppStream.ImageARN(image),
+			tags.ImageCreated: y.created(image).UTC().Format(time.RFC3339), tags.ExportedAt: y.now().Format(time.RFC3339),
+		},
+	})
+	return err
 }
-
-func amiName(image string, day time.Time) string { return image + "-" + day.Format("20060102") }
 
 func (y *played) created(name string) time.Time {
 	for _, image := range y.account.AppStream.Images() {

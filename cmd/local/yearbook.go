@@ -82,7 +82,7 @@ func (y *played) closeMonth(last time.Time) error {
 func (y *played) show(w io.Writer, took time.Duration) {
 	say := func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
 	say("A year of nights with the keeper\n")
-	say("win2022-base is exported every night and has a new version each month, win2025-office on Sundays; each AMI has 200 GiB.")
+	say("win2022-base is exported every night, and has a new version each month; each AMI has 200 GiB.")
 	for _, name := range slices.Sorted(maps.Keys(yearParameters)) {
 		say("  %-19s %s", name, yearParameters[name])
 	}
@@ -126,7 +126,8 @@ func (y *played) check() error {
 		}
 	}
 	for _, region := range []string{template.Region, copyRegion} {
-		newest, kept := map[string]ec2.Image{}, map[string]int{}
+		var newest ec2.Image
+		kept := 0
 		for _, image := range y.account.Regional.EC2.Images(region) {
 			if image.Tags[tags.Stack] == "" {
 				must(image.State != ec2.Deregistered, "%s in %s, which is not the stack's, is deregistered", image.Name, region)
@@ -135,30 +136,15 @@ func (y *played) check() error {
 			must(image.State == ec2.Available || region != template.Region || !slices.Contains(y.stay, image.Name), "%s is %s", image.Name,
 				image.State)
 			if image.State == ec2.Available {
-				family := familyOf(image)
-				kept[family]++
-				newest[family] = image // they are in the order in which they were made
+				kept++
+				newest = image // they are in the order in which they were made
 			}
 		}
-		parameters := y.account.Regional.SSM.Parameters(region)
-		for _, family := range []string{"base", "office"} {
-			must(kept[family] >= 3, "of %s in %s only %d AMIs are left", family, region, kept[family])
-			must(parameters[pointerPath+"/"+family].Value == newest[family].ID, "%s in %s names %s, not %s", family, region,
-				parameters[pointerPath+"/"+family].Value, newest[family].ID)
-		}
+		pointer := y.account.Regional.SSM.Parameters(region)[pointerPath+"/base"].Value
+		must(kept >= 3, "of base in %s only %d AMIs are left", region, kept)
+		must(pointer == newest.ID, "%s/base in %s names %s, not %s", pointerPath, region, pointer, newest.ID)
 	}
 	last := y.months[len(y.months)-1]
 	must(last.gib < last.all*3/4, "of %d GiB %d are left", last.all, last.gib)
 	return errors.Join(problems...)
-}
-
-func familyOf(image ec2.Image) string {
-	name := image.Tags[tags.ImageARN][strings.LastIndexByte(image.Tags[tags.ImageARN], '/')+1:]
-	switch {
-	case strings.HasPrefix(name, "win2022-base-"):
-		return "base"
-	case strings.HasPrefix(name, "win2025-office-"):
-		return "office"
-	}
-	return name
 }
