@@ -221,7 +221,7 @@ func TestDeployedTemplates(t *testing.T) {
 				t.Errorf("%s: %s: %v", b.page, named[1], err)
 			}
 			for _, set := range overrides.FindAllStringSubmatch(line, -1) {
-				for _, pair := range strings.Fields(set[1]) {
+				for pair := range strings.FieldsSeq(set[1]) {
 					name, value, _ := strings.Cut(pair, "=")
 					parameter, known := template.Parameters[name]
 					pattern, err := regexp.Compile(parameter.AllowedPattern) // Go knows no lookahead
