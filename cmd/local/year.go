@@ -26,8 +26,8 @@ import (
 var (
 	newYear        = time.Date(2027, time.January, 1, 0, 0, 0, 0, time.UTC)
 	yearParameters = map[string]string{
-		"Keep": "last=3,daily=7,weekly=5,monthly=12", "KeepMode": "ON", "GraceDays": "3", "Families": "base=win2022-base-*", "CopyRegions": copyRegion,
-		"LatestAmiParameter": pointerPath,
+		"Keep": "last=3,daily=7,weekly=5,monthly=12", "KeepMode": "ON", "GraceDays": "3", "Families": "base=win2022-base-*",
+		"CopyRegions": copyRegion, "LatestAmiParameter": pointerPath,
 	}
 )
 
