@@ -272,11 +272,9 @@ func (s *screen) rules(account *localaws.Account, payload []byte) {
 	if json.Unmarshal(payload, &envelope) != nil || envelope.DetailType == "" || envelope.DetailType == "Scheduled Event" {
 		return
 	}
-	for _, rule := range account.Stack.Rules {
-		if matches, err := rule.Matches(payload); err == nil && matches {
-			s.event("rule", "the stack's rule brings this event to the function")
-			return
-		}
+	if taken, err := account.Stack.Takes(payload); err == nil && taken {
+		s.event("rule", "the stack's rule brings this event to the function")
+		return
 	}
 	s.event("rule", "no rule of the stack takes this event; it is sent to the function all the same")
 }

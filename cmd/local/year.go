@@ -17,7 +17,6 @@ import (
 	"appstream-ami-exporter/internal/localaws"
 	"appstream-ami-exporter/internal/localaws/appstream"
 	"appstream-ami-exporter/internal/localaws/ec2"
-	"appstream-ami-exporter/internal/localaws/lambda"
 	"appstream-ami-exporter/internal/localaws/template"
 	"appstream-ami-exporter/internal/tags"
 )
@@ -150,18 +149,10 @@ func (y *played) hour() error {
 func (y *played) pass(payload []byte) error {
 	y.passes++
 	result, err := y.account.Keeper.Invoke(y.ctx, payload)
-	if err != nil {
-		return err
+	if err == nil && result.Failed() {
+		err = fmt.Errorf("a pass failed: %s: %s", result.ErrorType, result.ErrorMessage)
 	}
-	return failure(result)
-}
-
-// failure is what went wrong in an invocation.
-func failure(result lambda.Result) error {
-	if !result.Failed() {
-		return nil
-	}
-	return fmt.Errorf("a pass failed: %s: %s", result.ErrorType, result.ErrorMessage)
+	return err
 }
 
 // night starts the export, as the exporter does with AmiNameTemplate {image}-{date}.

@@ -156,8 +156,8 @@ func (a *Account) putEvents(w http.ResponseWriter, r *http.Request) {
 		event, err := json.Marshal(map[string]any{
 			"version": "0", "id": id, "source": put.Source, "detail-type": put.DetailType, "account": template.AccountID,
 			"region": template.Region,
-			"time":   time.Now().UTC().Format(time.RFC3339), "resources": put.Resources, "detail": json.RawMessage(cmp.Or(put.Detail,
-				"{}")),
+			"time":   time.Now().UTC().Format(time.RFC3339), "resources": put.Resources,
+			"detail": json.RawMessage(cmp.Or(put.Detail, "{}")),
 		})
 		if err == nil {
 			_, err = a.PutEvent(event)

@@ -30,6 +30,10 @@ type Options struct {
 	CopyDuration func(ec2.Image) time.Duration
 	// GhostsFor is how long listings go on showing an AMI that was deregistered.
 	GhostsFor time.Duration
+	// MaxPage is the most that a page of EC2's listings has.
+	MaxPage int
+	// TagsSnapshots tells whether the snapshots of an export get the tags of its AMI; exports count from 0. None tags none.
+	TagsSnapshots func(number int) bool
 	// Authorize is asked about each call. None allows everything.
 	Authorize func(iam.Request) bool
 }
@@ -41,8 +45,8 @@ type Services struct {
 	SSM        *ssm.SSM
 	RecycleBin *rbin.RecycleBin
 
-	home string
-	now  func() time.Time
+	home          string
+	tagsSnapshots func(number int) bool
 }
 
 // New returns an account without images and AMIs.
@@ -50,7 +54,10 @@ func New(options Options) *Services {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
-	s := &Services{home: options.Regions[0], now: options.Now}
+	if options.TagsSnapshots == nil {
+		options.TagsSnapshots = func(int) bool { return false }
+	}
+	s := &Services{home: options.Regions[0], tagsSnapshots: options.TagsSnapshots}
 	inAppStream := options.AppStream
 	inAppStream.Region, inAppStream.Now, inAppStream.Authorize = s.home, options.Now, options.Authorize
 	inAppStream.Importable = s.importable
@@ -58,7 +65,8 @@ func New(options Options) *Services {
 	s.RecycleBin = rbin.New(rbin.Options{Now: options.Now, Authorize: options.Authorize})
 	s.EC2 = ec2.New(ec2.Options{
 		Regions: options.Regions, Now: options.Now, Authorize: options.Authorize,
-		CopyDuration: options.CopyDuration, GhostsFor: options.GhostsFor, Retention: s.RecycleBin.Retention,
+		CopyDuration: options.CopyDuration, GhostsFor: options.GhostsFor, MaxPage: options.MaxPage,
+		Retention:           s.RecycleBin.Retention,
 		Exported:            s.exported,
 		Gone:                func(image ec2.Image, gone bool) { s.AppStream.ForgetAMI(image.ID, gone) },
 		ParameterReferences: func(region, id string) []string { return s.SSM.References(region, id) },
@@ -85,7 +93,7 @@ func (s *Services) Behind() []gateway.Service {
 // exported are the AMIs of AppStream's exports.
 func (s *Services) exported(after int) []ec2.Image {
 	var images []ec2.Image
-	for _, made := range s.AppStream.Made(after) {
+	for i, made := range s.AppStream.Made(after) {
 		image := ec2.Image{
 			ID: made.ID, Name: made.Name, Description: made.Description, Region: made.Region, Tags: made.Tags, Created: made.Started,
 			Ready: made.Ready,
@@ -94,6 +102,9 @@ func (s *Services) exported(after int) []ec2.Image {
 		}
 		if made.Failed {
 			image.FailReason = "The export failed."
+		}
+		if s.tagsSnapshots(after + i) {
+			image.SnapshotTags = made.Tags
 		}
 		images = append(images, image)
 	}
@@ -119,7 +130,6 @@ func (s *Services) importable(id string) (found bool, obstacle string) {
 // StateChange is EC2's event that an AMI has become available or failed. Its bus is that of the AMI's Region.
 // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/monitor-ami-events.html
 type StateChange struct {
-	Region  string
 	ImageID string
 	State   ec2.State
 	At      time.Time
@@ -148,7 +158,7 @@ func (s *Services) Changes(region string, after, until time.Time) ([]StateChange
 		if err != nil {
 			return nil, fmt.Errorf("the event of %s: %w", image.ID, err)
 		}
-		changes = append(changes, StateChange{Region: region, ImageID: image.ID, State: state, At: image.Ready, Event: event})
+		changes = append(changes, StateChange{ImageID: image.ID, State: state, At: image.Ready, Event: event})
 	}
 	return changes, nil
 }

@@ -32,6 +32,7 @@ import (
 	"appstream-ami-exporter/internal/localaws/ec2"
 	"appstream-ami-exporter/internal/localaws/iam"
 	"appstream-ami-exporter/internal/localaws/rbin"
+	"appstream-ami-exporter/internal/localaws/regional"
 	"appstream-ami-exporter/internal/localaws/ssm"
 	"appstream-ami-exporter/internal/localaws/template"
 	"appstream-ami-exporter/internal/metrics"
@@ -80,50 +81,23 @@ func newWorld(t *testing.T, seed uint64) *world {
 			"CopyRegions": abroad, "LatestAmiParameter": "/amis", "UndoDays": "3",
 		},
 	}
-	now := func() time.Time { return w.now }
-	w.rbin = rbin.New(rbin.Options{Now: now, Authorize: w.allows})
 	taskID := 0
-	w.appStream = appstream.New(appstream.Options{
-		Now: now, Authorize: w.allows,
-		NewID: func() string { taskID++; return fmt.Sprintf("3f0c2f0e-8a55-4c1c-9f0e-%012x", taskID) },
+	services := regional.New(regional.Options{
+		Regions: []string{home, abroad, "eu-central-1"}, Now: func() time.Time { return w.now }, Authorize: w.allows,
+		GhostsFor: 10 * time.Minute, MaxPage: 7,
+		// Whether an export tags its snapshots is not known: here it does so for some.
+		TagsSnapshots: func(number int) bool { return number%2 == 0 },
+		AppStream: appstream.Options{
+			NewID: func() string { taskID++; return fmt.Sprintf("3f0c2f0e-8a55-4c1c-9f0e-%012x", taskID) },
+		},
 	})
-	w.ec2 = ec2.New(ec2.Options{
-		Regions: []string{home, abroad, "eu-central-1"}, Now: now, Authorize: w.allows, Retention: w.rbin.Retention,
-		GhostsFor: 10 * time.Minute, MaxPage: 7, Exported: w.exported,
-		Gone:                func(image ec2.Image, gone bool) { w.appStream.ForgetAMI(image.ID, gone) },
-		ParameterReferences: func(region, id string) []string { return w.ssm.References(region, id) },
-	})
-	w.ssm = ssm.New(ssm.Options{Regions: []string{home, abroad, "eu-central-1"}, Now: now, Authorize: w.allows,
-		ImageExists: func(region, id string) bool {
-			image, found := w.ec2.Image(region, id)
-			return found && image.State == ec2.Available
-		}})
+	w.appStream, w.ec2, w.ssm, w.rbin = services.AppStream, services.EC2, services.SSM, services.RecycleBin
 	w.config = aws.Config{
 		Region: home, BaseEndpoint: aws.String("http://aws.test"), HTTPClient: &http.Client{Transport: w},
 		Credentials: credentials.NewStaticCredentialsProvider("AKID", "SECRET", ""), RetryMaxAttempts: 1,
 	}
 	w.deploy()
 	return w
-}
-
-// exported are the AMIs of AppStream's exports. Whether it tags their snapshots is not known: here it does so for some.
-func (w *world) exported(after int) []ec2.Image {
-	var images []ec2.Image
-	for i, made := range w.appStream.Made(after) {
-		image := ec2.Image{
-			ID: made.ID, Name: made.Name, Description: made.Description, Region: made.Region, Tags: made.Tags, Created: made.Started,
-			Ready:         made.Ready,
-			SourceImageID: "ami-0aaaaaaaaaaaaaaaa", SourceImageRegion: made.Region,
-		}
-		if made.Failed {
-			image.FailReason = "The export failed."
-		}
-		if (after+i)%2 == 0 {
-			image.SnapshotTags = made.Tags
-		}
-		images = append(images, image)
-	}
-	return images
 }
 
 // deploy updates the stack: what the keeper is told, and what it may do.
